@@ -1,0 +1,56 @@
+"""Parameters as plain Python values, which is what DuckDB takes."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import uuid
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+__all__ = ["Parameters", "plain_values"]
+
+Parameters = Mapping[str, object] | Sequence[object] | None
+"""A mapping for ``$name``, a sequence for ``$1`` and ``?``."""
+
+_PLAIN_TYPES = (
+    bool,
+    int,
+    float,
+    str,
+    bytes,
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    decimal.Decimal,
+    uuid.UUID,
+)
+
+
+def plain_values(params: Parameters) -> dict[str, object] | list[object] | None:
+    """Parameters as plain Python values, which is what DuckDB takes."""
+    if params is None:
+        return None
+    if isinstance(params, Mapping):
+        return {name: _plain(value, f"${name}") for name, value in params.items()}
+    if isinstance(params, (str, bytes)) or not isinstance(params, Sequence):
+        raise TypeError(f"parameters are a mapping or a sequence, not {type(params).__name__}")
+    return [_plain(value, f"${number}") for number, value in enumerate(params, start=1)]
+
+
+def _plain(value: object, place: str) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, pa.Scalar):
+        return value.as_py()
+    if value is None or isinstance(value, _PLAIN_TYPES):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item, place) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, place) for item in value]
+    raise TypeError(f"parameter {place} is {type(value).__name__}, which SQL has no type for")

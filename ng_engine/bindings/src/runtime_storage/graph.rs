@@ -1,0 +1,98 @@
+//! Walks along connections.
+
+use ng_core::Error;
+use ng_core::ops::neighbors::{self, Walk};
+use ng_core::ops::path::{self, Route};
+use pyo3::prelude::*;
+
+use super::PyRuntimeStorage;
+use super::connections::direction;
+use super::tokens::given;
+use crate::arrow::PyRelation;
+use crate::convert::{fail, limit, metric, point, predicate, token_ref, token_refs};
+use crate::enter::enter;
+use crate::error::raise;
+
+/// `n` or `(m, n)`, hops.
+fn depth(value: Option<&Bound<'_, PyAny>>) -> PyResult<(u32, u32)> {
+    let Some(value) = value else { return Ok((1, 1)) };
+    let (fewest, most) = match value.extract::<i64>() {
+        Ok(most) => (most, most),
+        Err(_) => value.extract::<(i64, i64)>()?,
+    };
+    let hops = |n: i64| {
+        u32::try_from(n).map_err(|_| raise(value.py(), &Error::invalid_value("the depth is m..n with 1 ≤ m ≤ n")))
+    };
+    Ok((hops(fewest)?, hops(most)?))
+}
+
+#[pymethods]
+impl PyRuntimeStorage {
+    #[pyo3(signature = (
+        tokens, depth=None, *, via=None, direction="out", filter=None, near=None, radius=None, metric=None, k=None, offset=0,
+        columns=None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "the contract's signature")]
+    fn neighbors(
+        &self,
+        py: Python<'_>,
+        tokens: &Bound<'_, PyAny>,
+        depth: Option<&Bound<'_, PyAny>>,
+        via: Option<Vec<String>>,
+        direction: &str,
+        filter: Option<&Bound<'_, PyAny>>,
+        near: Option<&Bound<'_, PyAny>>,
+        radius: Option<f64>,
+        metric: Option<&Bound<'_, PyAny>>,
+        k: Option<&Bound<'_, PyAny>>,
+        offset: usize,
+        columns: Option<Vec<String>>,
+    ) -> PyResult<PyRelation> {
+        let (starts, filter, by) = (token_refs(tokens)?, predicate(filter)?, self::metric(metric)?);
+        let walk = Walk {
+            depth: self::depth(depth)?,
+            via: via.as_deref(),
+            direction: self::direction(py, direction)?,
+            predicate: filter.as_ref(),
+            near: given(near, point)?,
+            radius,
+            metric: by.as_ref(),
+            limit: limit(k, "k")?,
+            offset,
+            columns: columns.as_deref(),
+        };
+        let view = self.storage.view();
+        enter(py, || neighbors::neighbors(&view, &starts, &walk)).map(PyRelation::from)
+    }
+
+    #[pyo3(signature = (source, target, *, via=None, max_depth=None, direction="out"))]
+    fn path(
+        &self,
+        py: Python<'_>,
+        source: &Bound<'_, PyAny>,
+        target: &Bound<'_, PyAny>,
+        via: Option<Vec<String>>,
+        max_depth: Option<i64>,
+        direction: &str,
+    ) -> PyResult<PyRelation> {
+        let (source, target, view) = (token_ref(source)?, token_ref(target)?, self.storage.view());
+        let max_depth = max_depth.map(|n| {
+            u32::try_from(n).map_err(|_| raise(py, &Error::invalid_value("the greatest depth is out of range")))
+        });
+        let route = Route { via: via.as_deref(), max_depth: max_depth.transpose()?, direction: self::direction(py, direction)? };
+        enter(py, || path::path(&view, &source, &target, &route)).map(PyRelation::from)
+    }
+
+    #[pyo3(signature = (source, target, k=1, **options))]
+    fn paths(
+        &self,
+        py: Python<'_>,
+        source: &Bound<'_, PyAny>,
+        target: &Bound<'_, PyAny>,
+        k: i64,
+        options: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<PyRelation> {
+        let _ = (source, target, k, options);
+        fail(py, Error::not_supported("k cheapest paths are not supported yet").hint("path() gives one with the fewest hops"))
+    }
+}

@@ -1,0 +1,162 @@
+//! `RuntimeStorage`: one session on a store, by room: tokens, connections, search, graph, cdna, transactions.
+
+mod cdna;
+mod connections;
+mod graph;
+mod search;
+mod tokens;
+mod transactions;
+
+use ng_core::Error;
+use ng_core::batch::TableKind;
+use ng_core::commit::OnConflict;
+use ng_core::runtime_storage::RuntimeStorage;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::convert::{checked, fail};
+
+/// One session on a store; see `ng_engine/_native.pyi`.
+#[pyclass(name = "RuntimeStorage", module = "ng_engine", frozen)]
+pub(crate) struct PyRuntimeStorage {
+    storage: RuntimeStorage,
+}
+
+/// `tokens` or `connections`.
+fn table(py: Python<'_>, name: &str) -> PyResult<TableKind> {
+    match name {
+        "tokens" => Ok(TableKind::Tokens),
+        "connections" => Ok(TableKind::Connections),
+        _ => fail(py, Error { sqlstate: "42P01", message: "unknown table".into(), hint: None }),
+    }
+}
+
+/// `None` or `"nothing"`.
+fn on_conflict(py: Python<'_>, action: Option<&str>) -> PyResult<OnConflict> {
+    match action {
+        None => Ok(OnConflict::Fail),
+        Some("nothing") => Ok(OnConflict::Nothing),
+        Some(_) => fail(py, Error::invalid_value("on_conflict is None or \"nothing\"")),
+    }
+}
+
+#[pymethods]
+impl PyRuntimeStorage {
+    #[staticmethod]
+    #[pyo3(signature = (axes=None))]
+    fn memory(py: Python<'_>, axes: Option<Vec<String>>) -> PyResult<Self> {
+        let storage = checked(py, RuntimeStorage::memory(axes.as_deref()))?;
+        Ok(Self { storage })
+    }
+
+    fn session(&self) -> Self {
+        Self { storage: self.storage.session() }
+    }
+
+    fn snapshot(&self) -> Self {
+        Self { storage: self.storage.snapshot() }
+    }
+
+    #[getter]
+    fn axes(&self) -> Vec<String> {
+        self.storage.view().snapshot.catalog.axes.iter().map(ToString::to_string).collect()
+    }
+
+    #[getter]
+    fn version(&self) -> u64 {
+        self.storage.view().snapshot.version
+    }
+
+    #[getter]
+    fn catalog_version(&self) -> u64 {
+        self.storage.view().snapshot.catalog.version
+    }
+
+    fn token_types<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let types = PyDict::new(py);
+        for (name, code) in self.storage.view().snapshot.catalog.token_types.iter() {
+            types.set_item(name, code)?;
+        }
+        Ok(types)
+    }
+
+    fn connection_types<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let types = PyDict::new(py);
+        for (name, code) in self.storage.view().snapshot.catalog.connection_types.iter() {
+            let family = ng_core::vocabulary::family_of(code).map(|f| f.name);
+            types.set_item(name, (code, family, ng_core::vocabulary::default_mutability(code).name()))?;
+        }
+        Ok(types)
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = PyDict::new(py);
+        for (name, value) in self.figures() {
+            stats.set_item(name, value)?;
+        }
+        Ok(stats)
+    }
+
+    fn export_metrics(&self) -> String {
+        let line = |(name, value)| format!("# TYPE neurograph_{name} gauge\nneurograph_{name} {value}\n");
+        self.figures().into_iter().map(line).collect()
+    }
+
+    fn settle(&self, py: Python<'_>) -> PyResult<()> {
+        crate::enter::enter(py, || self.storage.settle())
+    }
+
+    #[pyo3(signature = (path, format=None, limit=None, progress=None))]
+    fn bootstrap(
+        &self,
+        py: Python<'_>,
+        path: Bound<'_, PyAny>,
+        format: Option<Bound<'_, PyAny>>,
+        limit: Option<Bound<'_, PyAny>>,
+        progress: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let _ = (path, format, limit, progress);
+        fail(py, Error::not_supported("bootstrap from a file of vectors is not supported yet"))
+    }
+
+    #[pyo3(signature = (text, top_k=10, context=None))]
+    fn query(
+        &self,
+        py: Python<'_>,
+        text: Bound<'_, PyAny>,
+        top_k: usize,
+        context: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let _ = (text, top_k, context);
+        fail(py, Error::not_supported("query by text is not supported yet").hint("search by coordinates: nearest, within"))
+    }
+
+    fn feedback(&self, py: Python<'_>, signal_id: Bound<'_, PyAny>, kind: Bound<'_, PyAny>) -> PyResult<bool> {
+        let _ = (signal_id, kind);
+        fail(py, Error::not_supported("feedback on a query by text is not supported yet"))
+    }
+}
+
+impl PyRuntimeStorage {
+    /// What `stats` and `export_metrics` tell.
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        let snapshot = self.storage.view().snapshot;
+        let (tokens, connections, forest) = (&snapshot.tokens, &snapshot.connections, &snapshot.spatial);
+        let figures = [
+            ("version", snapshot.version as usize),
+            ("tokens", tokens.live()),
+            ("connections", connections.live()),
+            ("token_segments", tokens.segments()),
+            ("connection_segments", connections.segments()),
+            ("spatial_trees", forest.trees().len()),
+            ("spatial_rows_indexed", forest.trees().iter().map(|t| t.tree.len()).sum()),
+            ("spatial_rows_scanned", (tokens.extent() - forest.covered()) as usize + forest.stale().len() as usize),
+            ("spatial_index_bytes", forest.memory()),
+            ("adjacency_connections_covered", snapshot.adjacency.covered() as usize),
+            ("adjacency_bytes", snapshot.adjacency.memory()),
+            ("key_map_bytes", snapshot.keys.memory()),
+            ("triple_map_bytes", snapshot.triples.memory()),
+        ];
+        figures.into_iter().map(|(name, value)| (name, value as u64)).collect()
+    }
+}

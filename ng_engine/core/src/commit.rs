@@ -1,0 +1,560 @@
+//! A commit in the making: a private snapshot that the one writer changes, row by row, every row past the Guardian.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::cdna::Cdna;
+use crate::connection::{Connection, DEFAULT_TYPE};
+use crate::error::{Error, Result};
+use crate::guardian::{self, Change};
+use crate::index::adjacency::{Adjacency, Direction, Link};
+use crate::index::keys::RowMap;
+use crate::metric::Point;
+use crate::segment::{Chunk, Table, TextChunk};
+use crate::snapshot::{Snapshot, TokenRef};
+use crate::token::{DEFAULT_WEIGHT, Token, check_coords, check_id, check_key, check_props, flags};
+use crate::vocabulary::{Mutability, default_mutability};
+
+/// From this many new connections on, the graph index is rebuilt rather than extended.
+const BULK: usize = 1 << 16;
+
+/// Ids are exposed as signed.
+const LAST_ID: u64 = i64::MAX as u64;
+
+/// A token as the writer asks for it; what is absent gets its default.
+#[derive(Clone, Debug, Default)]
+pub struct NewToken<'a> {
+    /// An id not in use, or the next one.
+    pub id: Option<i64>,
+    /// Unique.
+    pub key: Option<&'a str>,
+    /// A type name; a new one makes a new type.
+    pub kind: Option<&'a str>,
+    /// The position.
+    pub coords: Point,
+    /// See [`DEFAULT_WEIGHT`].
+    pub weight: Option<f32>,
+    /// See [`flags`].
+    pub flags: Option<u16>,
+    /// The text of a JSON object.
+    pub props: Option<&'a str>,
+}
+
+/// What to change of a token. An inner `None` removes.
+#[derive(Clone, Debug, Default)]
+pub struct TokenPatch<'a> {
+    /// Another key, or none.
+    pub key: Option<Option<&'a str>>,
+    /// Another type.
+    pub kind: Option<&'a str>,
+    /// Another position.
+    pub coords: Option<Point>,
+    /// Single axes of the position.
+    pub axes: [Option<f32>; 8],
+    /// Another weight.
+    pub weight: Option<f32>,
+    /// Other flags.
+    pub flags: Option<u16>,
+    /// Other props, or none.
+    pub props: Option<Option<&'a str>>,
+}
+
+/// A connection as the writer asks for it.
+#[derive(Clone, Debug)]
+pub struct NewConnection<'a> {
+    /// An id not in use, or the next one.
+    pub id: Option<i64>,
+    /// Where it leaves.
+    pub source: TokenRef,
+    /// Where it enters.
+    pub target: TokenRef,
+    /// A type name; a new one makes a new type.
+    pub kind: Option<&'a str>,
+    /// Default 1.
+    pub weight: Option<f32>,
+    /// Default 0.5.
+    pub confidence: Option<f32>,
+    /// Default 0.5.
+    pub rigidity: Option<f32>,
+    /// By name; the family's unless given.
+    pub mutability: Option<&'a str>,
+    /// Bit mask of axes.
+    pub levels: Option<u8>,
+    /// The text of a JSON object.
+    pub props: Option<&'a str>,
+}
+
+/// What to change of a connection.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionPatch<'a> {
+    /// Another weight.
+    pub weight: Option<f32>,
+    /// Another confidence.
+    pub confidence: Option<f32>,
+    /// Another rigidity.
+    pub rigidity: Option<f32>,
+    /// Another mutability, by name.
+    pub mutability: Option<&'a str>,
+    /// Another axis mask.
+    pub levels: Option<u8>,
+    /// Other props, or none.
+    pub props: Option<Option<&'a str>>,
+}
+
+/// What to do with a row whose id, key or triple exists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// 23505.
+    #[default]
+    Fail,
+    /// Leave it out.
+    Nothing,
+}
+
+/// The writer's private snapshot.
+pub struct Working {
+    snapshot: Snapshot,
+    now: i64,
+    changed: bool,
+    links: Vec<Link>,
+}
+
+/// A state to come back to.
+#[derive(Clone)]
+pub struct Mark {
+    snapshot: Snapshot,
+    changed: bool,
+    links: usize,
+}
+
+/// Microseconds since 1970, UTC.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as i64)
+}
+
+impl Working {
+    /// Start from a snapshot.
+    pub fn new(base: &Snapshot) -> Self {
+        Self { snapshot: base.clone(), now: now(), changed: false, links: Vec::new() }
+    }
+
+    /// The state so far.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Whether anything was written.
+    pub fn changed(&self) -> bool {
+        self.changed
+    }
+
+    /// The state so far, to come back to.
+    pub fn mark(&self) -> Mark {
+        Mark { snapshot: self.snapshot.clone(), changed: self.changed, links: self.links.len() }
+    }
+
+    /// Go back. `exposed` says that somebody may hold rows written since, which are then never overwritten.
+    pub fn restore(&mut self, mark: Mark, exposed: bool) {
+        for link in self.links.drain(mark.links..) {
+            mark.snapshot.adjacency.remove(link);
+        }
+        if !exposed {
+            mark.snapshot.tokens.unclaim();
+            mark.snapshot.connections.unclaim();
+        }
+        self.snapshot = mark.snapshot;
+        self.changed = mark.changed;
+    }
+
+    /// The snapshot to publish.
+    pub fn finish(mut self) -> Snapshot {
+        self.snapshot.version += 1;
+        self.snapshot
+    }
+
+    fn token_type(&mut self, name: &str) -> Result<u16> {
+        if let Some(code) = self.snapshot.catalog.token_types.code(name) {
+            return Ok(code);
+        }
+        guardian::check(&self.snapshot.cdna.active, Change::NewType(name))?;
+        Arc::make_mut(&mut self.snapshot.catalog).add_token_type(name)
+    }
+
+    fn connection_type(&mut self, name: &str) -> Result<u16> {
+        if let Some(code) = self.snapshot.catalog.connection_types.code(name) {
+            return Ok(code);
+        }
+        guardian::check(&self.snapshot.cdna.active, Change::NewType(name))?;
+        Arc::make_mut(&mut self.snapshot.catalog).add_connection_type(name)
+    }
+
+    /// Store a token; its id, or `None` where `on_conflict` leaves it out.
+    pub fn create_token(&mut self, new: &NewToken<'_>, on_conflict: OnConflict) -> Result<Option<u64>> {
+        let taken = |what: String| match on_conflict {
+            OnConflict::Nothing => Ok(None),
+            OnConflict::Fail => Err(Error::duplicate(what)),
+        };
+        let id = match new.id {
+            Some(id) => {
+                let id = check_id(id)?;
+                if self.snapshot.tokens.find(id).is_some() {
+                    return taken(format!("token {id} exists already"));
+                }
+                id
+            }
+            None => next_id(self.snapshot.next_token)?,
+        };
+        if let Some(key) = new.key {
+            check_key(key)?;
+            if self.snapshot.find_key(key).is_some() {
+                return taken(format!("a token with key \"{}\" exists already", key.escape_debug()));
+            }
+        }
+        if let Some(props) = new.props {
+            check_props(props)?;
+        }
+        let token = Token {
+            id,
+            coords: check_coords(new.coords)?,
+            created_at: self.now,
+            updated_at: self.now,
+            weight: finite("weight", new.weight.unwrap_or(DEFAULT_WEIGHT))?,
+            kind: new.kind.map_or(Ok(0), |name| self.token_type(name))?,
+            flags: new.flags.unwrap_or(flags::DEFAULT),
+            key: new.key.map(Arc::from),
+            props: new.props.map(Arc::from),
+        };
+        guardian::check(&self.snapshot.cdna.active, Change::Token(&token))?;
+        let hash = token.key.as_deref().map(RowMap::hash);
+        let row = self.snapshot.tokens.push(id, token)?;
+        if let Some(hash) = hash {
+            self.snapshot.keys.insert(hash, row);
+        }
+        self.snapshot.next_token = self.snapshot.next_token.max(id + 1);
+        self.changed = true;
+        Ok(Some(id))
+    }
+
+    /// Change a live token's row.
+    pub fn update_token(&mut self, row: u32, patch: &TokenPatch<'_>) -> Result<()> {
+        let old = self.snapshot.tokens.read(row);
+        let mut token = old.clone();
+        let only_flags = TokenPatch { flags: None, ..patch.clone() }.is_empty();
+        if !only_flags && (old.flags & flags::MUTABLE == 0 || old.flags & flags::LOCKED != 0) {
+            let why = if old.flags & flags::LOCKED != 0 { "locked" } else { "not mutable" };
+            return Err(Error::not_allowed(format!("token {} is {why}", old.id))
+                .hint("change its flags first: MUTABLE 4 must be set and LOCKED 128 must not"));
+        }
+        if let Some(key) = patch.key {
+            if let Some(key) = key {
+                check_key(key)?;
+                if self.snapshot.find_key(key).is_some_and(|other| other != row) {
+                    return Err(Error::duplicate(format!("a token with key \"{}\" exists already", key.escape_debug())));
+                }
+            }
+            token.key = key.map(Arc::from);
+        }
+        if let Some(Some(props)) = patch.props {
+            check_props(props)?;
+        }
+        if let Some(props) = patch.props {
+            token.props = props.map(Arc::from);
+        }
+        if let Some(coords) = patch.coords {
+            token.coords = coords;
+        }
+        for (to, from) in token.coords.iter_mut().zip(patch.axes) {
+            *to = from.unwrap_or(*to);
+        }
+        token.coords = check_coords(token.coords)?;
+        token.weight = finite("weight", patch.weight.unwrap_or(token.weight))?;
+        token.kind = patch.kind.map_or(Ok(token.kind), |name| self.token_type(name))?;
+        token.flags = patch.flags.unwrap_or(token.flags);
+        token.updated_at = self.now;
+        guardian::check(&self.snapshot.cdna.active, Change::Token(&token))?;
+        self.store_token(row, &old, token);
+        Ok(())
+    }
+
+    fn store_token(&mut self, row: u32, old: &Token, new: Token) {
+        if new.coords != old.coords && self.snapshot.spatial.holds(row) {
+            Arc::make_mut(&mut self.snapshot.spatial).mark_stale(row);
+        }
+        if let Some(key) = new.key.as_deref().filter(|_| new.key != old.key) {
+            self.snapshot.keys.insert(RowMap::hash(key), row);
+        }
+        self.snapshot.tokens.update(row, |columns, len, slot| {
+            Chunk::make_mut(&mut columns.updated_at, len)[slot] = new.updated_at;
+            if new.coords != old.coords {
+                Chunk::make_mut(&mut columns.coords, len)[slot] = new.coords;
+            }
+            if new.weight != old.weight {
+                Chunk::make_mut(&mut columns.weight, len)[slot] = new.weight;
+            }
+            if new.kind != old.kind {
+                Chunk::make_mut(&mut columns.kind, len)[slot] = new.kind;
+            }
+            if new.flags != old.flags {
+                Chunk::make_mut(&mut columns.flags, len)[slot] = new.flags;
+            }
+            if new.key != old.key {
+                TextChunk::set(&mut columns.key, len, slot, new.key);
+            }
+            if new.props != old.props {
+                TextChunk::set(&mut columns.props, len, slot, new.props);
+            }
+        });
+        self.changed = true;
+    }
+
+    /// Delete a live token's row and its connections; how many connections went.
+    pub fn delete_token(&mut self, row: u32) -> usize {
+        let mut connections = Vec::new();
+        self.snapshot.adjacency.hops(&self.snapshot, row, Direction::Both, |hop| connections.push(hop.connection));
+        connections.sort_unstable();
+        connections.dedup();
+        connections.iter().for_each(|connection| self.delete_connection(*connection));
+        self.snapshot.tokens.delete(row);
+        self.changed = true;
+        connections.len()
+    }
+
+    /// Delete every token and connection; ids go on.
+    pub fn clear(&mut self) -> usize {
+        let tokens = self.snapshot.tokens.live();
+        if tokens > 0 {
+            let old = &self.snapshot;
+            self.snapshot = Snapshot {
+                epoch: old.epoch + 1,
+                tokens: old.tokens.cleared(),
+                connections: old.connections.cleared(),
+                keys: Arc::default(),
+                triples: Arc::default(),
+                spatial: Arc::default(),
+                adjacency: Arc::default(),
+                ..old.clone()
+            };
+            self.changed = true;
+        }
+        tokens
+    }
+
+    /// Store a connection; its id, or `None` where `on_conflict` leaves it out.
+    pub fn create_connection(&mut self, new: &NewConnection<'_>, on_conflict: OnConflict) -> Result<Option<u64>> {
+        self.connect(new, on_conflict, true)
+    }
+
+    /// Store many connections as one; ids of those stored.
+    pub fn create_connections<'a>(
+        &mut self,
+        count: usize,
+        rows: impl Iterator<Item = Result<NewConnection<'a>>>,
+        on_conflict: OnConflict,
+    ) -> Result<Vec<u64>> {
+        // Degrees are counted in the graph index, so it may lag only where nobody counts.
+        let listed = count < BULK || guardian::limits_degrees(&self.snapshot.cdna.active);
+        let mut ids = Vec::with_capacity(count.min(BULK));
+        self.snapshot.triples.reserve(count.min(1 << 26));
+        for new in rows {
+            ids.extend(self.connect(&new?, on_conflict, listed)?);
+        }
+        if !listed {
+            self.snapshot.adjacency = Arc::new(Adjacency::build(&self.snapshot));
+        }
+        Ok(ids)
+    }
+
+    fn connect(&mut self, new: &NewConnection<'_>, on_conflict: OnConflict, listed: bool) -> Result<Option<u64>> {
+        let end = |token: &TokenRef| {
+            self.snapshot.find_token(token).ok_or_else(|| match token {
+                TokenRef::Id(id) => Error::missing_token(format!("token {id} does not exist")),
+                TokenRef::Key(key) => Error::missing_token(format!("token \"{}\" does not exist", key.escape_debug())),
+            })
+        };
+        let (source_row, target_row) = (end(&new.source)?, end(&new.target)?);
+        let (source, target) = (self.snapshot.tokens.id(source_row), self.snapshot.tokens.id(target_row));
+        let kind = new.kind.map_or(Ok(DEFAULT_TYPE), |name| self.connection_type(name))?;
+        let taken = |what: String| match on_conflict {
+            OnConflict::Nothing => Ok(None),
+            OnConflict::Fail => Err(Error::duplicate(what)),
+        };
+        if self.snapshot.find_triple(source, target, kind).is_some() {
+            let name = self.snapshot.catalog.connection_types.name(kind);
+            return taken(format!("a connection of type {name} from {source} to {target} exists already"));
+        }
+        let id = match new.id {
+            Some(id) => {
+                let id = check_id(id)?;
+                if self.snapshot.connections.find(id).is_some() {
+                    return taken(format!("connection {id} exists already"));
+                }
+                id
+            }
+            None => next_id(self.snapshot.next_connection)?,
+        };
+        if let Some(props) = new.props {
+            check_props(props)?;
+        }
+        let connection = Connection {
+            id,
+            source,
+            target,
+            kind,
+            weight: finite("weight", new.weight.unwrap_or(1.0))?,
+            confidence: unit("confidence", new.confidence.unwrap_or(0.5))?,
+            rigidity: unit("rigidity", new.rigidity.unwrap_or(0.5))?,
+            mutability: new.mutability.map_or(Ok(default_mutability(kind)), mutability)?,
+            levels: new.levels.unwrap_or(0),
+            created_at: self.now,
+            updated_at: self.now,
+            props: new.props.map(Arc::from),
+            ..Connection::default()
+        };
+        guardian::check(&self.snapshot.cdna.active, Change::Connection(&connection))?;
+        self.check_degrees(source_row, target_row)?;
+        let row = self.snapshot.connections.push(id, connection)?;
+        self.snapshot.triples.insert(RowMap::hash(&(source, target, kind)), row);
+        if listed {
+            let link = Link { source: source_row, target: target_row, connection: row, kind };
+            self.snapshot.adjacency.push(link);
+            self.links.push(link);
+        }
+        self.snapshot.next_connection = self.snapshot.next_connection.max(id + 1);
+        self.changed = true;
+        Ok(Some(id))
+    }
+
+    fn check_degrees(&self, source: u32, target: u32) -> Result<()> {
+        let profile = &self.snapshot.cdna.active;
+        if !guardian::limits_degrees(profile) {
+            return Ok(());
+        }
+        let degree = |token: u32, direction| {
+            let mut count = 0;
+            self.snapshot.adjacency.hops(&self.snapshot, token, direction, |_| count += 1);
+            count
+        };
+        let ends: &[u32] = if source == target { &[source] } else { &[source, target] };
+        for end in ends {
+            let outward = degree(*end, Direction::Out) + usize::from(*end == source);
+            let inward = degree(*end, Direction::In) + usize::from(*end == target);
+            guardian::check(profile, Change::Degree { outward, inward })?;
+        }
+        Ok(())
+    }
+
+    /// Change a live connection's row.
+    pub fn update_connection(&mut self, row: u32, patch: &ConnectionPatch<'_>) -> Result<()> {
+        let old = self.snapshot.connections.read(row);
+        let mut new = old.clone();
+        new.weight = finite("weight", patch.weight.unwrap_or(old.weight))?;
+        new.confidence = unit("confidence", patch.confidence.unwrap_or(old.confidence))?;
+        new.rigidity = unit("rigidity", patch.rigidity.unwrap_or(old.rigidity))?;
+        new.mutability = patch.mutability.map_or(Ok(old.mutability), mutability)?;
+        new.levels = patch.levels.unwrap_or(old.levels);
+        if let Some(Some(props)) = patch.props {
+            check_props(props)?;
+        }
+        if let Some(props) = patch.props {
+            new.props = props.map(Arc::from);
+        }
+        guardian::check(&self.snapshot.cdna.active, Change::Connection(&new))?;
+        let now = self.now;
+        self.snapshot.connections.update(row, |columns, len, slot| {
+            Chunk::make_mut(&mut columns.updated_at, len)[slot] = now;
+            if new.weight != old.weight {
+                Chunk::make_mut(&mut columns.weight, len)[slot] = new.weight;
+            }
+            if new.confidence != old.confidence {
+                Chunk::make_mut(&mut columns.confidence, len)[slot] = new.confidence;
+            }
+            if new.rigidity != old.rigidity {
+                Chunk::make_mut(&mut columns.rigidity, len)[slot] = new.rigidity;
+            }
+            if new.mutability != old.mutability {
+                Chunk::make_mut(&mut columns.mutability, len)[slot] = new.mutability as u8;
+            }
+            if new.levels != old.levels {
+                Chunk::make_mut(&mut columns.levels, len)[slot] = new.levels;
+            }
+            if new.props != old.props {
+                TextChunk::set(&mut columns.props, len, slot, new.props);
+            }
+        });
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Delete a live connection's row.
+    pub fn delete_connection(&mut self, row: u32) {
+        self.snapshot.connections.delete(row);
+        self.changed = true;
+    }
+
+    /// Put another profile in force.
+    pub fn set_cdna(&mut self, cdna: Cdna) {
+        Arc::make_mut(&mut self.snapshot.catalog).version += 1;
+        self.snapshot.cdna = Arc::new(cdna);
+        self.changed = true;
+    }
+
+    /// Make room for as many new keys.
+    pub fn reserve_keys(&self, additional: usize) {
+        self.snapshot.keys.reserve(additional);
+    }
+
+    /// Rebuild look-up maps in which the entries of deleted rows have come to outweigh the others.
+    pub fn sweep(&mut self) {
+        let worn = |map: &RowMap, live: usize| map.len() > 2 * live + 65_536;
+        if worn(&self.snapshot.keys, self.snapshot.tokens.live()) {
+            let tokens: &Table<Token> = &self.snapshot.tokens;
+            let entries = tokens.live_rows().filter_map(|row| {
+                let (columns, slot) = tokens.columns(row);
+                Some((RowMap::hash(columns.key.as_ref()?.get_ref(slot)?), row))
+            });
+            self.snapshot.keys = Arc::new(RowMap::build(entries));
+        }
+        if worn(&self.snapshot.triples, self.snapshot.connections.live()) {
+            let connections = &self.snapshot.connections;
+            let entries = connections.live_rows().map(|row| {
+                let (columns, slot) = connections.columns(row);
+                (RowMap::hash(&(columns.source.get(slot), columns.target.get(slot), columns.kind.get(slot))), row)
+            });
+            self.snapshot.triples = Arc::new(RowMap::build(entries));
+        }
+    }
+}
+
+impl TokenPatch<'_> {
+    fn is_empty(&self) -> bool {
+        self.key.is_none()
+            && self.kind.is_none()
+            && self.coords.is_none()
+            && self.axes.iter().all(Option::is_none)
+            && self.weight.is_none()
+            && self.flags.is_none()
+            && self.props.is_none()
+    }
+}
+
+fn next_id(next: u64) -> Result<u64> {
+    if next > LAST_ID { Err(Error::limit_exceeded("ids are exhausted")) } else { Ok(next) }
+}
+
+fn finite(what: &str, value: f32) -> Result<f32> {
+    if value.is_finite() { Ok(value + 0.0) } else { Err(Error::out_of_range(format!("{what} is not a finite number"))) }
+}
+
+fn unit(what: &str, value: f32) -> Result<f32> {
+    if (0.0..=1.0).contains(&value) {
+        Ok(value + 0.0)
+    } else {
+        Err(Error::out_of_range(format!("{what} is not between 0 and 1")))
+    }
+}
+
+fn mutability(name: &str) -> Result<Mutability> {
+    Mutability::from_name(name).ok_or_else(|| {
+        Error::invalid_value("unknown mutability").hint(format!("one of {}", Mutability::NAMES.join(", ")))
+    })
+}

@@ -1,0 +1,112 @@
+//! Unique look-ups: key → row, id → row, (source, target, type) → row.
+//!
+//! A map is shared by every snapshot and only grows: it hints at rows, and the reader's own snapshot says which of them is
+//! live and has the value. So no snapshot needs a map of its own, a rolled back insert leaves nothing that could be
+//! believed, and the entries of deleted rows go when the map is rebuilt.
+
+use std::hash::{BuildHasher, Hash};
+use std::sync::LazyLock;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use parking_lot::RwLock;
+
+const SHARDS: usize = 64;
+
+#[derive(Clone, Copy)]
+struct Entry {
+    hash: u32,
+    row: u32,
+}
+
+impl Entry {
+    /// Spread the stored half of the hash over 64 bits again.
+    fn wide(hash: u32) -> u64 {
+        u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+}
+
+/// Hash → candidate rows. Sharded, so that growing one never holds up look-ups for long.
+pub struct RowMap {
+    shards: Box<[RwLock<HashTable<Entry>>]>,
+}
+
+static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+
+impl Default for RowMap {
+    fn default() -> Self {
+        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
+    }
+}
+
+impl RowMap {
+    /// The hash of a value to find or insert.
+    pub fn hash(value: &(impl Hash + ?Sized)) -> u64 {
+        HASHER.hash_one(value)
+    }
+
+    /// A map of (hash, row) pairs.
+    pub fn build(entries: impl Iterator<Item = (u64, u32)>) -> Self {
+        let map = Self::default();
+        entries.for_each(|(hash, row)| map.insert(hash, row));
+        map
+    }
+
+    fn shard(&self, hash: u64) -> &RwLock<HashTable<Entry>> {
+        &self.shards[(hash >> 58) as usize]
+    }
+
+    /// Note that `row` has a value of this hash.
+    pub fn insert(&self, hash: u64, row: u32) {
+        let entry = Entry { hash: hash as u32, row };
+        let mut shard = self.shard(hash).write();
+        if shard.find(Entry::wide(entry.hash), |e| e.hash == entry.hash && e.row == row).is_none() {
+            shard.insert_unique(Entry::wide(entry.hash), entry, |e| Entry::wide(e.hash));
+        }
+    }
+
+    /// Room for as many more.
+    pub fn reserve(&self, additional: usize) {
+        for shard in &self.shards {
+            shard.write().reserve(additional / SHARDS + 1, |e| Entry::wide(e.hash));
+        }
+    }
+
+    /// The row among the candidates that `verify` accepts.
+    pub fn find(&self, hash: u64, mut verify: impl FnMut(u32) -> bool) -> Option<u32> {
+        let short = hash as u32;
+        self.shard(hash).read().find(Entry::wide(short), |e| e.hash == short && verify(e.row)).map(|e| e.row)
+    }
+
+    /// Entries, those of deleted rows included.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|s| s.read().len()).sum()
+    }
+
+    /// Whether nothing was ever inserted.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes held.
+    pub fn memory(&self) -> usize {
+        self.shards.iter().map(|s| s.read().allocation_size()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_hashes_are_told_apart_by_the_table() {
+        let map = RowMap::default();
+        map.insert(7, 1);
+        map.insert(7, 2);
+        map.insert(7, 2);
+        assert_eq!(map.len(), 2);
+        assert_eq!(map.find(7, |row| row == 2), Some(2));
+        assert_eq!(map.find(7, |_| false), None);
+        assert_eq!(map.find(8, |_| true), None);
+    }
+}

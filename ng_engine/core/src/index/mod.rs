@@ -1,0 +1,6 @@
+//! Accelerators over the tables: each may lag, none may be wrong.
+
+pub mod adjacency;
+pub mod forest;
+pub mod keys;
+pub mod spatial;

@@ -1,0 +1,156 @@
+//! Exact search by distance or box under any metric: an immutable k-d tree, and the scan for what no tree covers.
+//!
+//! The tree knows nothing of weights: they come with the query, and every node is judged by the weighted distance to
+//! its tight box, so one tree serves every metric. Leaves hold 32 points, inner nodes 16 children, each stored axis by
+//! axis so that a handful of vector instructions judges all of them (`kernel`). What f32 cannot exclude for
+//! certain is decided by `Metric::distance`: the answer is that of brute force to the last bit.
+//!
+//! A search takes a `candidate` function: given a row which would enter the answer, it returns the token's id if
+//! the row is live, current and passes the filter. It is called for few rows, so it may be expensive.
+
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops over lanes and axes of several arrays: what becomes vector code"
+)]
+
+mod boxes;
+mod build;
+mod exact;
+mod isa;
+mod kernel;
+mod scan;
+mod search;
+mod sieve;
+mod topk;
+mod work;
+
+use crate::metric::{AXES, Metric, Point};
+use build::Rows;
+use kernel::{Group, LEAF, Leaf};
+pub use scan::{scan_box, scan_nearest, scan_within};
+pub use topk::{Hit, TopK};
+pub use work::Work;
+
+/// One level of nodes: their boxes in groups of siblings. Group `g` belongs to node `g` of the level above.
+struct Level {
+    groups: Vec<Group>,
+    nodes: usize,
+}
+
+/// An immutable index over a set of rows and their points.
+pub struct Tree {
+    leaves: Vec<Leaf>,
+    rows: Vec<Rows>,
+    /// The leaves' boxes first, the children of the root last; empty if there are no points.
+    levels: Vec<Level>,
+    len: usize,
+    /// The greatest magnitude of any coordinate.
+    reach: f32,
+}
+
+impl Tree {
+    /// Builds a tree in `n log n` time on the current rayon pool. Coordinates must be finite.
+    pub fn build(points: Vec<(u32, Point)>) -> Self {
+        let len = points.len();
+        let (leaves, rows) = build::leaves(points);
+        let levels = build::levels(&leaves);
+        let mut reach = 0.0f32;
+        if let Some(group) = levels.last().and_then(|level| level.groups.first()) {
+            reach = group
+                .low
+                .iter()
+                .chain(&group.high)
+                .flatten()
+                .fold(reach, |a, b| a.max(b.abs()));
+        }
+        Self {
+            leaves,
+            rows,
+            levels,
+            len,
+            reach,
+        }
+    }
+
+    /// Number of rows covered.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether no row is covered.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Number of leaves.
+    pub fn leaves(&self) -> usize {
+        self.leaves.len()
+    }
+
+    /// Bytes held.
+    pub fn memory(&self) -> usize {
+        let groups: usize = self.levels.iter().map(|level| level.groups.len()).sum();
+        size_of::<Self>()
+            + self.leaves.len() * (size_of::<Leaf>() + size_of::<Rows>())
+            + groups * size_of::<Group>()
+    }
+
+    /// Feeds `top` with every row which belongs among its best.
+    pub fn nearest(
+        &self,
+        metric: &Metric,
+        query: &Point,
+        top: &mut TopK,
+        candidate: &mut impl FnMut(u32) -> Option<u64>,
+        work: &mut Work<'_>,
+    ) {
+        self.search_nearest(metric, query, top, candidate, work);
+    }
+
+    /// Appends every row no further away than `radius`, in no particular order.
+    pub fn within(
+        &self,
+        metric: &Metric,
+        query: &Point,
+        radius: f64,
+        candidate: &mut impl FnMut(u32) -> Option<u64>,
+        hits: &mut Vec<Hit>,
+        work: &mut Work<'_>,
+    ) {
+        let mut offer = |distance, row| {
+            hits.extend(candidate(row).map(|id| Hit { distance, id, row }));
+            radius
+        };
+        self.search(metric, query, radius, &mut offer, work);
+    }
+
+    /// Reports every row with `low[i] <= x[i] <= high[i]` on all axes, in no particular order; infinite = open.
+    pub fn in_box(
+        &self,
+        low: &Point,
+        high: &Point,
+        candidate: &mut impl FnMut(u32) -> Option<u64>,
+        hit: &mut impl FnMut(u32),
+        work: &mut Work<'_>,
+    ) {
+        let mut offer = |row| {
+            if candidate(row).is_some() {
+                hit(row);
+            }
+        };
+        self.search_box(low, high, &mut offer, work);
+    }
+
+    /// Points in leaf number `leaf`: all but the last are full.
+    #[inline]
+    fn leaf_len(&self, leaf: usize) -> usize {
+        LEAF.min(self.len - leaf * LEAF)
+    }
+
+    /// The point at a place of a leaf.
+    #[inline]
+    fn point(&self, leaf: usize, lane: usize) -> Point {
+        let leaf = &self.leaves[leaf].0;
+        std::array::from_fn::<f32, AXES, _>(|axis| leaf[axis][lane])
+    }
+}

@@ -1,0 +1,26 @@
+//! The storage, indexes and set-at-a-time operations of NeuroGraph.
+//!
+//! No language, no Python: text is compiled above, in `ngql`; `bindings` turns Python values into the
+//! types of this crate and back. Start reading at [`runtime_storage::RuntimeStorage`], one session on a store;
+//! what it sees is a [`snapshot::Snapshot`], what it writes goes through [`commit::Working`] and [`guardian`].
+
+pub mod batch;
+pub mod catalog;
+pub mod cdna;
+pub mod commit;
+pub mod connection;
+pub mod error;
+pub mod filter;
+pub mod guardian;
+pub mod index;
+pub mod metric;
+pub mod ops;
+pub mod runtime_storage;
+pub mod segment;
+pub mod snapshot;
+pub mod store;
+pub mod token;
+pub mod transaction;
+pub mod vocabulary;
+
+pub use error::{Error, Result};

@@ -1,0 +1,87 @@
+//! Set-at-a-time operations: one file, one operation, one name from here to the language.
+
+pub mod r#box;
+pub mod ingest;
+pub mod lookup;
+pub mod mutate;
+pub mod nearest;
+pub mod neighbors;
+pub mod path;
+pub mod scan;
+pub mod within;
+
+use std::sync::{Arc, LazyLock};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::batch;
+use crate::catalog::Catalog;
+use crate::error::{Error, Result};
+use crate::index::spatial;
+use crate::metric::Metric;
+use crate::snapshot::Snapshot;
+
+/// What an operation reads: one snapshot, and the metric in force for the session.
+#[derive(Clone)]
+pub struct View {
+    /// The version.
+    pub snapshot: Arc<Snapshot>,
+    /// Scales and periods unless the call brings its own.
+    pub metric: Metric,
+}
+
+/// Worker threads of the engine; its own, so that no host library's pool is blocked.
+pub fn pool() -> Option<&'static ThreadPool> {
+    static POOL: LazyLock<Option<ThreadPool>> =
+        LazyLock::new(|| ThreadPoolBuilder::new().thread_name(|i| format!("neurograph-{i}")).build().ok());
+    POOL.as_ref()
+}
+
+/// Run on the engine's threads; on the caller's alone if there are none to be had.
+pub fn on_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    match pool() {
+        Some(pool) => pool.install(work),
+        None => work(),
+    }
+}
+
+impl From<&spatial::Work<'_>> for batch::Work {
+    fn from(work: &spatial::Work<'_>) -> Self {
+        Self {
+            rows_examined: work.rows_examined,
+            leaves_visited: work.leaves_visited,
+            leaves_total: work.leaves_total,
+            edges_examined: 0,
+        }
+    }
+}
+
+/// A set of connection types; `None` is all.
+pub struct Via(Option<Vec<u64>>);
+
+impl Via {
+    /// By names, in any case; 42704 for an unknown one.
+    pub fn new(names: Option<&[String]>, catalog: &Catalog) -> Result<Self> {
+        let Some(names) = names else { return Ok(Self(None)) };
+        let mut bits = vec![0; catalog.connection_types.len().div_ceil(64)];
+        for name in names {
+            let code = catalog.connection_types.code(name).ok_or_else(|| {
+                Error::undefined_object(format!("connection type \"{}\" does not exist", name.escape_debug()))
+            })?;
+            bits[code as usize / 64] |= 1u64 << (code % 64);
+        }
+        Ok(Self(Some(bits)))
+    }
+
+    /// Whether a type is in the set.
+    pub fn contains(&self, kind: u16) -> bool {
+        self.0.as_ref().is_none_or(|bits| bits[kind as usize / 64] >> (kind % 64) & 1 == 1)
+    }
+}
+
+/// The page of a list that LIMIT and OFFSET leave.
+pub fn page<T>(mut rows: Vec<T>, limit: Option<usize>, offset: usize) -> Vec<T> {
+    rows.truncate(limit.map_or(usize::MAX, |limit| limit.saturating_add(offset)));
+    rows.drain(..offset.min(rows.len()));
+    rows
+}

@@ -1,0 +1,175 @@
+//! `create`, `update`, `delete` of many rows, and `weave`: each one commit or nothing.
+
+use arrow_array::RecordBatch;
+
+use crate::commit::{NewConnection, OnConflict, Working};
+use crate::error::{Error, Result};
+use crate::index::spatial::Hit;
+use crate::metric::Metric;
+use crate::ops::View;
+use crate::ops::ingest::{ConnectionBatch, TokenBatch};
+use crate::ops::nearest::{Ready, Search, each};
+use crate::snapshot::TokenRef;
+use crate::token::check_id;
+
+/// Name the row in the message of an error met in row `row`, counted from 0 over all batches.
+fn in_row(row: usize) -> impl FnOnce(Error) -> Error {
+    move |mut error| {
+        if !error.message.starts_with("row ") {
+            error.message = format!("row {}: {}", row + 1, error.message).into();
+        }
+        error
+    }
+}
+
+/// Create the tokens of all batches; ids of those stored.
+pub fn create_tokens(working: &mut Working, batches: &[RecordBatch], on_conflict: OnConflict) -> Result<Vec<u64>> {
+    let total: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let mut ids = Vec::with_capacity(total);
+    let mut before = 0;
+    for batch in batches {
+        let rows = TokenBatch::new(batch, &working.snapshot().catalog)?;
+        if rows.has_keys() {
+            working.reserve_keys(rows.len);
+        }
+        for row in 0..rows.len {
+            let created = rows.create(row).and_then(|new| working.create_token(&new, on_conflict));
+            ids.extend(created.map_err(in_row(before + row))?);
+        }
+        before += rows.len;
+    }
+    Ok(ids)
+}
+
+/// Update the tokens of all batches; how many.
+pub fn update_tokens(working: &mut Working, batches: &[RecordBatch]) -> Result<usize> {
+    let mut before = 0;
+    for batch in batches {
+        let rows = TokenBatch::new(batch, &working.snapshot().catalog)?;
+        for row in 0..rows.len {
+            let mut update = || {
+                let (id, patch) = rows.update(row)?;
+                let at = working.snapshot().token(&TokenRef::Id(id))?;
+                working.update_token(at, &patch)
+            };
+            update().map_err(in_row(before + row))?;
+        }
+        before += rows.len;
+    }
+    working.sweep();
+    Ok(before)
+}
+
+/// Delete tokens with their connections; how many tokens there were.
+pub fn delete_tokens(working: &mut Working, ids: &[i64]) -> usize {
+    let mut deleted = 0;
+    for id in ids {
+        if let Some(row) = check_id(*id).ok().and_then(|id| working.snapshot().tokens.find(id)) {
+            working.delete_token(row);
+            deleted += 1;
+        }
+    }
+    working.sweep();
+    deleted
+}
+
+/// Create the connections of all batches; ids of those stored.
+pub fn create_connections(working: &mut Working, batches: &[RecordBatch], on_conflict: OnConflict) -> Result<Vec<u64>> {
+    let batches = batches.iter().map(|b| ConnectionBatch::new(b, true)).collect::<Result<Vec<_>>>()?;
+    let total = batches.iter().map(|b| b.len).sum();
+    let rows = batches.iter().flat_map(|batch| (0..batch.len).map(|row| batch.create(row)));
+    let mut at = 0;
+    let counted = rows.inspect(|_| at += 1);
+    let created = working.create_connections(total, counted, on_conflict);
+    created.map_err(in_row(at.max(1) - 1))
+}
+
+/// Update the connections of all batches; how many.
+pub fn update_connections(working: &mut Working, batches: &[RecordBatch]) -> Result<usize> {
+    let mut before = 0;
+    for batch in batches {
+        let rows = ConnectionBatch::new(batch, false)?;
+        for row in 0..rows.len {
+            let mut update = || {
+                let (id, patch) = rows.update(row)?;
+                let at = find_connection(working, id)
+                    .ok_or_else(|| Error::undefined_object(format!("connection {id} does not exist")))?;
+                working.update_connection(at, &patch)
+            };
+            update().map_err(in_row(before + row))?;
+        }
+        before += rows.len;
+    }
+    Ok(before)
+}
+
+/// The row of a connection.
+pub fn find_connection(working: &Working, id: i64) -> Option<u32> {
+    working.snapshot().connections.find(u64::try_from(id).ok()?)
+}
+
+/// Delete connections; how many there were.
+pub fn delete_connections(working: &mut Working, ids: &[i64]) -> usize {
+    let mut deleted = 0;
+    for id in ids {
+        if let Some(row) = find_connection(working, *id) {
+            working.delete_connection(row);
+            deleted += 1;
+        }
+    }
+    working.sweep();
+    deleted
+}
+
+/// What `weave` makes of each nearest neighbour.
+#[derive(Clone, Debug)]
+pub struct Weave<'a> {
+    /// Neighbours a token.
+    pub k: usize,
+    /// Type of the connections.
+    pub kind: &'a str,
+    /// Their weight.
+    pub weight: f32,
+    /// Their confidence.
+    pub confidence: f32,
+    /// The session's unless given.
+    pub metric: Option<&'a Metric>,
+}
+
+/// Connect each token with its k nearest, itself left out; ids of the connections.
+pub fn weave(
+    working: &mut Working,
+    view: &View,
+    ids: &[i64],
+    weave: &Weave<'_>,
+    on_conflict: OnConflict,
+) -> Result<Vec<u64>> {
+    let snapshot = &view.snapshot;
+    let rows = ids.iter().map(|id| snapshot.token(&TokenRef::Id(*id))).collect::<Result<Vec<_>>>()?;
+    // One more than asked for, as the token itself is among its nearest or as far as they are.
+    let k = weave.k.saturating_add(1);
+    let ready = Ready::new(view, &Search { k: Some(k), metric: weave.metric, ..Search::default() })?;
+    let (hits, _) = each(rows.len(), |i, work| {
+        let mut hits: Vec<Hit> = ready.hits(&snapshot.coords(rows[i]), work);
+        hits.retain(|hit| hit.row != rows[i]);
+        hits.truncate(weave.k);
+        hits
+    });
+    let total = hits.iter().map(Vec::len).sum();
+    let pairs = ids.iter().zip(&hits).flat_map(|(source, hits)| hits.iter().map(|hit| (*source, hit.id as i64)));
+    let rows = pairs.map(|(source, target)| {
+        Ok(NewConnection {
+            id: None,
+            source: TokenRef::Id(source),
+            target: TokenRef::Id(target),
+            kind: Some(weave.kind),
+            weight: Some(weave.weight),
+            confidence: Some(weave.confidence),
+            rigidity: None,
+            mutability: None,
+            levels: None,
+            props: None,
+        })
+    });
+    working.create_connections(total, rows, on_conflict)
+}

@@ -1,0 +1,203 @@
+//! `nearest`: the k tokens nearest to a point, by the exact distance and then id.
+
+use arrow_array::{Float64Array, Int64Array};
+use rayon::prelude::*;
+
+use crate::batch::{Extra, Relation, Rows, TableKind, Work};
+use crate::error::{Error, Result};
+use crate::filter::{Filter, Predicate};
+use crate::index::forest::Planted;
+use crate::index::spatial::{self, Hit, TopK, scan_nearest};
+use crate::metric::{Metric, Point};
+use crate::ops::{View, on_pool, within};
+use crate::snapshot::Snapshot;
+use crate::token::Token;
+
+/// Fewer queries than this are not worth another thread.
+const PARALLEL_QUERIES: usize = 16;
+
+/// What is searched for, around whichever point.
+#[derive(Clone, Debug, Default)]
+pub struct Search<'a> {
+    /// So many at the most; `None` is all.
+    pub k: Option<usize>,
+    /// None further away than this.
+    pub radius: Option<f64>,
+    /// The session's unless given.
+    pub metric: Option<&'a Metric>,
+    /// Tokens that pass.
+    pub predicate: Option<&'a Predicate>,
+    /// The row of a token left out.
+    pub exclude: Option<u32>,
+    /// So many of the nearest left out.
+    pub offset: usize,
+    /// Columns of the result; all unless given.
+    pub columns: Option<&'a [String]>,
+}
+
+/// A search compiled against a view: what the inner loops need.
+pub(super) struct Ready<'a> {
+    snapshot: &'a Snapshot,
+    pub(super) metric: &'a Metric,
+    filter: Filter,
+    exclude: Option<u32>,
+    k: Option<usize>,
+    radius: Option<f64>,
+}
+
+impl<'a> Ready<'a> {
+    pub(super) fn new(view: &'a View, search: &Search<'a>) -> Result<Self> {
+        let metric = search.metric.unwrap_or(&view.metric);
+        if metric.live_axes() == 0 {
+            return Err(Error::invalid_text("the point has no live axis: every scale is 0"));
+        }
+        if search.radius.is_some_and(|r| r.is_nan() || r < 0.0 || r.is_infinite()) {
+            return Err(Error::out_of_range("the radius is not a finite number ≥ 0"));
+        }
+        let snapshot = &*view.snapshot;
+        Ok(Self {
+            snapshot,
+            metric,
+            filter: Filter::compile::<Token>(search.predicate, snapshot, &view.metric)?,
+            exclude: search.exclude,
+            k: search.k.map(|k| k.saturating_add(search.offset)),
+            radius: search.radius,
+        })
+    }
+
+    pub(super) fn trees(&self) -> &'a [Planted] {
+        self.snapshot.spatial.trees()
+    }
+
+    /// The id of a row that may be an answer. `indexed` rows that moved since are not where their tree says.
+    pub(super) fn candidate(&self, row: u32, indexed: bool) -> Option<u64> {
+        if indexed && !self.snapshot.spatial.stale().is_empty() && self.snapshot.spatial.stale().contains(row) {
+            return None;
+        }
+        if !self.snapshot.tokens.is_live(row) || self.exclude == Some(row) {
+            return None;
+        }
+        (self.filter.is_all() || self.filter.token(self.snapshot, row)).then(|| self.snapshot.tokens.id(row))
+    }
+
+    /// Rows that no tree answers for: those that moved, then those beyond the trees, in runs of coordinates.
+    pub(super) fn unindexed(&self, mut run: impl FnMut(&[Point], u32)) {
+        let forest = &self.snapshot.spatial;
+        for row in forest.stale() {
+            run(&[self.snapshot.coords(row)], row);
+        }
+        let tokens = &self.snapshot.tokens;
+        let (mut number, mut slot) = crate::segment::place(forest.covered());
+        while number < tokens.segments() {
+            let segment = tokens.segment(number);
+            if slot < segment.len() {
+                let first = ((number as u32) << crate::segment::SEGMENT_BITS) + slot as u32;
+                run(&segment.columns().coords.slice(segment.len())[slot..], first);
+            }
+            (number, slot) = (number + 1, 0);
+        }
+    }
+
+    fn best(&self, query: &Point, k: usize, work: &mut spatial::Work<'_>) -> Vec<Hit> {
+        let mut top = TopK::new(k, self.radius);
+        for planted in self.trees() {
+            let mut candidate = |row| self.candidate(row, true);
+            planted.tree.nearest(self.metric, query, &mut top, &mut candidate, work);
+        }
+        self.unindexed(|points, first| {
+            let mut candidate = |row| self.candidate(row, false);
+            scan_nearest(points, first, self.metric, query, &mut top, &mut candidate, work);
+        });
+        top.into_sorted()
+    }
+
+    /// Every hit of one query, in order.
+    pub(super) fn hits(&self, query: &Point, work: &mut spatial::Work<'_>) -> Vec<Hit> {
+        let tokens = self.snapshot.tokens.live();
+        match self.k {
+            Some(k) if k < tokens => self.best(query, k, work),
+            k => {
+                let mut hits = within::all(self, query, self.radius.unwrap_or(f64::INFINITY), work);
+                hits.sort_unstable();
+                hits.truncate(k.unwrap_or(usize::MAX));
+                hits
+            }
+        }
+    }
+
+    pub(super) fn access(&self) -> &'static str {
+        match (self.snapshot.spatial.trees().is_empty(), self.snapshot.tokens.extent() > self.snapshot.spatial.covered()) {
+            (true, _) => "scan",
+            (false, true) => "kd-tree + scan",
+            (false, false) => "kd-tree",
+        }
+    }
+}
+
+/// The nearest tokens to a point: their columns and `distance`.
+pub fn nearest(view: &View, query: &Point, search: &Search<'_>) -> Result<Relation> {
+    let ready = Ready::new(view, search)?;
+    let mut work = spatial::Work::default();
+    let mut hits = ready.hits(query, &mut work);
+    hits.drain(..search.offset.min(hits.len()));
+    found(view, hits, &work, ready.access(), search.columns)
+}
+
+/// The nearest tokens to a point, bare.
+pub fn hits(view: &View, query: &Point, search: &Search<'_>) -> Result<Vec<Hit>> {
+    Ok(Ready::new(view, search)?.hits(query, &mut spatial::Work::default()))
+}
+
+/// Hits as rows with their distances.
+pub(super) fn found(
+    view: &View,
+    hits: Vec<Hit>,
+    work: &spatial::Work<'_>,
+    access: &'static str,
+    columns: Option<&[String]>,
+) -> Result<Relation> {
+    let distance = Float64Array::from_iter_values(hits.iter().map(|hit| hit.distance));
+    let rows = Rows::List(hits.iter().map(|hit| hit.row).collect());
+    let extras = vec![("distance", Extra::Double(distance))];
+    Ok(Relation::new(view.snapshot.clone(), TableKind::Tokens, rows, extras, columns)?.found(access, work.into()))
+}
+
+/// The nearest tokens to each of many points, on every core: `query`, `id`, `distance`.
+pub fn nearest_batch(view: &View, queries: &[Point], search: &Search<'_>) -> Result<Relation> {
+    let ready = Ready::new(view, search)?;
+    let (hits, work) = each(queries.len(), |i, work| ready.hits(&queries[i], work));
+    let extras = vec![
+        ("query", Extra::Big(per_query(&hits, |i, _| i as i64))),
+        ("id", Extra::Big(per_query(&hits, |_, hit| hit.id as i64))),
+        ("distance", Extra::Double(hits.iter().flatten().map(|hit| hit.distance).collect::<Vec<_>>().into())),
+    ];
+    let rows = Rows::Computed(hits.iter().map(Vec::len).sum());
+    let relation = Relation::new(view.snapshot.clone(), TableKind::Tokens, rows, extras, search.columns)?;
+    Ok(relation.found(ready.access(), work))
+}
+
+fn per_query(hits: &[Vec<Hit>], value: impl Fn(usize, &Hit) -> i64) -> Int64Array {
+    let values = hits.iter().enumerate().flat_map(|(i, hits)| hits.iter().map(move |hit| (i, hit)));
+    values.map(|(i, hit)| value(i, hit)).collect::<Vec<_>>().into()
+}
+
+/// Answer queries 0…n−1, in parallel where it pays.
+pub(super) fn each<T: Send>(n: usize, answer: impl Fn(usize, &mut spatial::Work<'_>) -> T + Sync) -> (Vec<T>, Work) {
+    let one = |i| {
+        let mut work = spatial::Work::default();
+        let found = answer(i, &mut work);
+        (found, Work::from(&work))
+    };
+    let answers: Vec<(T, Work)> = if n < PARALLEL_QUERIES {
+        (0..n).map(one).collect()
+    } else {
+        on_pool(|| (0..n).into_par_iter().with_min_len(PARALLEL_QUERIES / 2).map(one).collect())
+    };
+    let mut total = Work::default();
+    for (_, work) in &answers {
+        total.rows_examined += work.rows_examined;
+        total.leaves_visited += work.leaves_visited;
+        total.leaves_total = work.leaves_total;
+    }
+    (answers.into_iter().map(|(found, _)| found).collect(), total)
+}

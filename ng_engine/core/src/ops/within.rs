@@ -1,0 +1,32 @@
+//! `within`: every token no further from a point than a radius.
+
+use crate::batch::Relation;
+use crate::error::Result;
+use crate::index::spatial::{self, Hit, scan_within};
+use crate::metric::Point;
+use crate::ops::View;
+use crate::ops::nearest::{Ready, Search, nearest, nearest_batch};
+
+/// Every hit, in no particular order.
+pub(super) fn all(ready: &Ready<'_>, query: &Point, radius: f64, work: &mut spatial::Work<'_>) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    for planted in ready.trees() {
+        let mut candidate = |row| ready.candidate(row, true);
+        planted.tree.within(ready.metric, query, radius, &mut candidate, &mut hits, work);
+    }
+    ready.unindexed(|points, first| {
+        let mut candidate = |row| ready.candidate(row, false);
+        scan_within(points, first, ready.metric, query, radius, &mut candidate, &mut hits, work);
+    });
+    hits
+}
+
+/// Every token within `search.radius`, nearest first: its columns and `distance`.
+pub fn within(view: &View, query: &Point, radius: f64, search: &Search<'_>) -> Result<Relation> {
+    nearest(view, query, &Search { k: None, radius: Some(radius), ..search.clone() })
+}
+
+/// The same around each of many points, on every core: `query`, `id`, `distance`.
+pub fn within_batch(view: &View, queries: &[Point], radius: f64, search: &Search<'_>) -> Result<Relation> {
+    nearest_batch(view, queries, &Search { k: None, radius: Some(radius), ..search.clone() })
+}

@@ -1,0 +1,557 @@
+//! Columns in segments of 4,096 rows: the shape of both tables.
+//!
+//! A chunk is one fixed allocation of one column of one segment. The chunks of the tail segment are appended to in place:
+//! a slot is written once, before any published snapshot reaches it, so snapshots that share the allocation see
+//! a prefix of it and never a change. Everything else is copied before it is written. `claimed` says how far the slots
+//! of a tail have ever been written: a writer that starts from an older length (after a rollback that somebody may still
+//! be reading) fails to claim the next slot, seals the tail at its own length, and begins a new segment.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::UnsafeCell;
+use std::panic::RefUnwindSafe;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::error::{Error, Result};
+use crate::index::keys::RowMap;
+
+/// Bits of a row number that say the slot in its segment.
+pub const SEGMENT_BITS: u32 = 12;
+/// Rows of a full segment.
+pub const SEGMENT_ROWS: usize = 1 << SEGMENT_BITS;
+const BLOCK_SEGMENTS: usize = 64;
+const ALIGNMENT: usize = 64;
+
+/// The number and slot of a row.
+pub fn place(row: u32) -> (usize, usize) {
+    ((row >> SEGMENT_BITS) as usize, row as usize & (SEGMENT_ROWS - 1))
+}
+
+/// Plain values for which all-zero bytes are valid.
+pub trait Cell: Copy + Send + Sync + 'static {}
+impl Cell for u8 {}
+impl Cell for u16 {}
+impl Cell for u32 {}
+impl Cell for u64 {}
+impl Cell for i64 {}
+impl Cell for f32 {}
+impl Cell for [f32; 8] {}
+
+/// One column of one segment: room for 4,096 values, zero until written.
+#[derive(Debug)]
+pub struct Chunk<T: Cell> {
+    cells: NonNull<T>,
+}
+
+// SAFETY: cells are plain values; a slot is written by the one writer before a snapshot that reaches it is published.
+unsafe impl<T: Cell> Send for Chunk<T> {}
+// SAFETY: as above.
+unsafe impl<T: Cell> Sync for Chunk<T> {}
+impl<T: Cell> RefUnwindSafe for Chunk<T> {}
+
+impl<T: Cell> Chunk<T> {
+    fn layout() -> Layout {
+        Layout::new::<[T; SEGMENT_ROWS]>().align_to(ALIGNMENT).unwrap_or(Layout::new::<[T; SEGMENT_ROWS]>())
+    }
+
+    /// The value of a slot that has been written.
+    pub fn get(&self, slot: usize) -> T {
+        assert!(slot < SEGMENT_ROWS);
+        // SAFETY: inside the allocation; written before it was reachable, or zero, which is valid.
+        unsafe { *self.cells.as_ptr().add(slot) }
+    }
+
+    /// The first `len` values; all of them must have been written.
+    pub fn slice(&self, len: usize) -> &[T] {
+        assert!(len <= SEGMENT_ROWS);
+        // SAFETY: the prefix is never written again while it is shared.
+        unsafe { std::slice::from_raw_parts(self.cells.as_ptr(), len) }
+    }
+
+    /// Write a slot that no snapshot reaches.
+    ///
+    /// # Safety
+    /// The caller has claimed the slot and is the only one to touch it.
+    pub unsafe fn write(&self, slot: usize, value: T) {
+        assert!(slot < SEGMENT_ROWS);
+        // SAFETY: inside the allocation; exclusive by the caller's claim.
+        unsafe { self.cells.as_ptr().add(slot).write(value) }
+    }
+
+    /// The same prefix, in an allocation of its own unless this one is not shared.
+    pub fn make_mut(this: &mut Arc<Self>, len: usize) -> &mut [T] {
+        if Arc::get_mut(this).is_none() {
+            let copy = Self::default();
+            // SAFETY: two allocations of at least `len` values.
+            unsafe { std::ptr::copy_nonoverlapping(this.slice(len).as_ptr(), copy.cells.as_ptr(), len) };
+            *this = Arc::new(copy);
+        }
+        // SAFETY: the only reference, by the lines above.
+        unsafe { std::slice::from_raw_parts_mut(this.cells.as_ptr(), len) }
+    }
+}
+
+impl<T: Cell> Default for Chunk<T> {
+    fn default() -> Self {
+        let layout = Self::layout();
+        // SAFETY: the layout is not empty; zero bytes are a valid `T` by `Cell`.
+        let cells = unsafe { alloc_zeroed(layout) }.cast::<T>();
+        Self { cells: NonNull::new(cells).unwrap_or_else(|| handle_alloc_error(layout)) }
+    }
+}
+
+impl<T: Cell> Drop for Chunk<T> {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout; `T: Copy` has no drop.
+        unsafe { dealloc(self.cells.as_ptr().cast(), Self::layout()) }
+    }
+}
+
+/// A sparse text column of one segment, under the same discipline as [`Chunk`].
+#[derive(Debug)]
+pub struct TextChunk {
+    slots: Box<[UnsafeCell<Option<Arc<str>>>]>,
+}
+
+// SAFETY: as for `Chunk`.
+unsafe impl Sync for TextChunk {}
+impl RefUnwindSafe for TextChunk {}
+
+impl Default for TextChunk {
+    fn default() -> Self {
+        Self { slots: (0..SEGMENT_ROWS).map(|_| UnsafeCell::new(None)).collect() }
+    }
+}
+
+impl TextChunk {
+    /// The text of a slot that has been written.
+    pub fn get_ref(&self, slot: usize) -> Option<&str> {
+        // SAFETY: a reachable slot is never written again while it is shared.
+        unsafe { (*self.slots[slot].get()).as_deref() }
+    }
+
+    /// The text of a slot, shared.
+    pub fn get(&self, slot: usize) -> Option<Arc<str>> {
+        // SAFETY: as above.
+        unsafe { (*self.slots[slot].get()).clone() }
+    }
+
+    /// Change a slot, in an allocation of its own unless this one is not shared.
+    pub fn set(this: &mut Option<Arc<Self>>, len: usize, slot: usize, text: Option<Arc<str>>) {
+        if this.is_none() && text.is_none() {
+            return;
+        }
+        let chunk = this.get_or_insert_default();
+        if Arc::get_mut(chunk).is_none() {
+            let mut copy = Self::default();
+            for (i, to) in copy.slots.iter_mut().enumerate().take(len) {
+                *to.get_mut() = chunk.get(i);
+            }
+            *chunk = Arc::new(copy);
+        }
+        if let Some(own) = Arc::get_mut(chunk) {
+            *own.slots[slot].get_mut() = text;
+        }
+    }
+}
+
+/// Write a slot of a text column that no snapshot reaches.
+///
+/// # Safety
+/// The caller has claimed the slot; the column is there if the text is.
+pub unsafe fn write_text(column: Option<&TextChunk>, slot: usize, text: Option<Arc<str>>) {
+    if let Some(column) = column {
+        // SAFETY: exclusive by the caller's claim.
+        unsafe { *column.slots[slot].get() = text }
+    }
+}
+
+/// A row type and its columns.
+pub trait Record: Sized {
+    /// The chunks of one segment.
+    type Columns: Clone + Send + Sync;
+    /// Empty columns.
+    fn columns() -> Self::Columns;
+    /// Whether the row has text that the columns have no room for yet.
+    fn wants_text(&self, columns: &Self::Columns) -> bool;
+    /// Make that room.
+    fn add_text(&self, columns: &mut Self::Columns);
+    /// Store the row.
+    ///
+    /// # Safety
+    /// The caller has claimed the slot and is the only one to touch it.
+    unsafe fn write(self, columns: &Self::Columns, slot: usize);
+    /// Load the row.
+    fn read(columns: &Self::Columns, slot: usize) -> Self;
+    /// The column of ids.
+    fn id(columns: &Self::Columns) -> &Chunk<u64>;
+}
+
+/// Up to 4,096 rows.
+pub struct Segment<R: Record> {
+    columns: Arc<R::Columns>,
+    len: u32,
+    dead: u32,
+    live: Option<Arc<[u64; SEGMENT_ROWS / 64]>>,
+    claimed: Arc<AtomicU32>,
+}
+
+impl<R: Record> Clone for Segment<R> {
+    fn clone(&self) -> Self {
+        Self {
+            columns: self.columns.clone(),
+            len: self.len,
+            dead: self.dead,
+            live: self.live.clone(),
+            claimed: self.claimed.clone(),
+        }
+    }
+}
+
+impl<R: Record> Segment<R> {
+    fn empty() -> Self {
+        Self { columns: Arc::new(R::columns()), len: 0, dead: 0, live: None, claimed: Arc::default() }
+    }
+
+    /// The chunks.
+    pub fn columns(&self) -> &R::Columns {
+        &self.columns
+    }
+
+    /// Rows, deleted ones included.
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether there is no row, not even a deleted one.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether no row of it is deleted.
+    pub fn is_dense(&self) -> bool {
+        self.dead == 0
+    }
+
+    /// Whether the slot holds a row that is not deleted.
+    pub fn is_live(&self, slot: usize) -> bool {
+        slot < self.len as usize && self.live.as_ref().is_none_or(|bits| bits[slot / 64] >> (slot % 64) & 1 == 1)
+    }
+
+    /// Slots of the rows that are not deleted.
+    pub fn live_slots(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.len()).filter(|slot| self.is_live(*slot))
+    }
+
+    fn kill(&mut self, slot: usize) {
+        let bits = self.live.get_or_insert_with(|| Arc::new([u64::MAX; SEGMENT_ROWS / 64]));
+        Arc::make_mut(bits)[slot / 64] &= !(1 << (slot % 64));
+        self.dead += 1;
+        if self.dead as usize == SEGMENT_ROWS {
+            // Nothing can reach the rows any more; their memory can go.
+            self.columns = Arc::new(R::columns());
+        }
+    }
+}
+
+/// A table: sealed segments in blocks of 64 and the tail that grows.
+///
+/// Cloning costs a few reference counts, a commit copies only the chunks it changes and the way to them.
+pub struct Table<R: Record> {
+    blocks: Arc<Vec<Arc<Vec<Arc<Segment<R>>>>>>,
+    tail: Arc<Segment<R>>,
+    sealed: usize,
+    live: usize,
+    last_id: u64,
+    /// id → row; absent while ids rise with row numbers.
+    ids: Option<Arc<RowMap>>,
+}
+
+impl<R: Record> Clone for Table<R> {
+    fn clone(&self) -> Self {
+        Self {
+            blocks: self.blocks.clone(),
+            tail: self.tail.clone(),
+            sealed: self.sealed,
+            live: self.live,
+            last_id: self.last_id,
+            ids: self.ids.clone(),
+        }
+    }
+}
+
+impl<R: Record> Default for Table<R> {
+    fn default() -> Self {
+        Self {
+            blocks: Arc::default(),
+            tail: Arc::new(Segment::empty()),
+            sealed: 0,
+            live: 0,
+            last_id: 0,
+            ids: None,
+        }
+    }
+}
+
+impl<R: Record> Table<R> {
+    /// Rows that are not deleted.
+    pub fn live(&self) -> usize {
+        self.live
+    }
+
+    /// One more than the largest row number.
+    pub fn extent(&self) -> u32 {
+        ((self.sealed as u32) << SEGMENT_BITS) + self.tail.len
+    }
+
+    /// Whether ids rise with row numbers.
+    pub fn in_id_order(&self) -> bool {
+        self.ids.is_none()
+    }
+
+    /// How many segments there are, the tail included.
+    pub fn segments(&self) -> usize {
+        self.sealed + 1
+    }
+
+    /// A segment by number.
+    pub fn segment(&self, number: usize) -> &Segment<R> {
+        if number == self.sealed { &self.tail } else { &self.blocks[number / BLOCK_SEGMENTS][number % BLOCK_SEGMENTS] }
+    }
+
+    /// The chunks that hold a row, and its slot in them.
+    pub fn columns(&self, row: u32) -> (&R::Columns, usize) {
+        let (number, slot) = place(row);
+        (self.segment(number).columns(), slot)
+    }
+
+    /// Whether the row number is that of a row that is not deleted.
+    pub fn is_live(&self, row: u32) -> bool {
+        let (number, slot) = place(row);
+        number <= self.sealed && self.segment(number).is_live(slot)
+    }
+
+    /// The row by value.
+    pub fn read(&self, row: u32) -> R {
+        let (columns, slot) = self.columns(row);
+        R::read(columns, slot)
+    }
+
+    /// The id of a row.
+    pub fn id(&self, row: u32) -> u64 {
+        let (columns, slot) = self.columns(row);
+        R::id(columns).get(slot)
+    }
+
+    /// Rows that are not deleted, by row number.
+    pub fn live_rows(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..self.segments())
+            .flat_map(move |n| self.segment(n).live_slots().map(move |s| ((n as u32) << SEGMENT_BITS) + s as u32))
+    }
+
+    /// Rows that are not deleted, by id.
+    pub fn rows_by_id(&self) -> Vec<u32> {
+        let mut rows: Vec<u32> = self.live_rows().collect();
+        if self.ids.is_some() {
+            rows.sort_by_cached_key(|row| self.id(*row));
+        }
+        rows
+    }
+
+    /// The row of an id.
+    pub fn find(&self, id: u64) -> Option<u32> {
+        let row = match &self.ids {
+            Some(ids) => ids.find(RowMap::hash(&id), |row| self.is_live(row) && self.id(row) == id)?,
+            None => self.find_ordered(id)?,
+        };
+        self.is_live(row).then_some(row)
+    }
+
+    fn find_ordered(&self, id: u64) -> Option<u32> {
+        // Ids mostly run 1, 2, 3 …, so the row is one less.
+        let guess = u32::try_from(id.wrapping_sub(1)).unwrap_or(u32::MAX);
+        let (number, slot) = place(guess);
+        if number <= self.sealed && slot < self.segment(number).len() && self.id(guess) == id {
+            return Some(guess);
+        }
+        let first = |n: usize| self.segment(n).columns_id_at(0);
+        let (mut low, mut high) = (0, self.segments());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            // A segment without live rows has lost its ids; ids rise, so the last known one decides.
+            match (middle..high).find_map(|n| first(n).map(|id| (n, id))) {
+                Some((n, start)) if start <= id => low = n + 1,
+                _ => high = middle,
+            }
+        }
+        let number = low.checked_sub(1)?;
+        let segment = self.segment(number);
+        let slot = R::id(segment.columns()).slice(segment.len()).binary_search(&id).ok()?;
+        Some(((number as u32) << SEGMENT_BITS) + slot as u32)
+    }
+
+    /// Append a row.
+    pub fn push(&mut self, id: u64, record: R) -> Result<u32> {
+        let claim = |tail: &Segment<R>| {
+            let next = tail.len + 1;
+            tail.claimed.compare_exchange(tail.len, next, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        };
+        if self.tail.len() == SEGMENT_ROWS || !claim(&self.tail) {
+            self.seal()?;
+            claim(&self.tail);
+        }
+        let tail = Arc::make_mut(&mut self.tail);
+        if record.wants_text(&tail.columns) {
+            record.add_text(Arc::make_mut(&mut tail.columns));
+        }
+        let slot = tail.len as usize;
+        // SAFETY: the slot was claimed above, by the one writer.
+        unsafe { record.write(&tail.columns, slot) };
+        tail.len += 1;
+        self.live += 1;
+        let row = ((self.sealed as u32) << SEGMENT_BITS) + slot as u32;
+        if let Some(ids) = &self.ids {
+            ids.insert(RowMap::hash(&id), row);
+        } else if id <= self.last_id {
+            self.ids = Some(Arc::new(RowMap::build(self.live_rows().map(|row| (RowMap::hash(&self.id(row)), row)))));
+        }
+        self.last_id = self.last_id.max(id);
+        Ok(row)
+    }
+
+    fn seal(&mut self) -> Result<()> {
+        if self.sealed + 1 >= 1 << (32 - SEGMENT_BITS) {
+            return Err(Error::limit_exceeded("a table holds at most 2^32 rows"));
+        }
+        let blocks = Arc::make_mut(&mut self.blocks);
+        if self.sealed % BLOCK_SEGMENTS == 0 {
+            blocks.push(Arc::new(Vec::with_capacity(BLOCK_SEGMENTS)));
+        }
+        let full = std::mem::replace(&mut self.tail, Arc::new(Segment::empty()));
+        if let Some(block) = blocks.last_mut() {
+            Arc::make_mut(block).push(full);
+        }
+        self.sealed += 1;
+        Ok(())
+    }
+
+    fn segment_mut(&mut self, number: usize) -> &mut Segment<R> {
+        if number == self.sealed {
+            return Arc::make_mut(&mut self.tail);
+        }
+        let block = &mut Arc::make_mut(&mut self.blocks)[number / BLOCK_SEGMENTS];
+        Arc::make_mut(&mut Arc::make_mut(block)[number % BLOCK_SEGMENTS])
+    }
+
+    /// Mark a live row deleted.
+    pub fn delete(&mut self, row: u32) {
+        let (number, slot) = place(row);
+        debug_assert!(self.is_live(row));
+        self.segment_mut(number).kill(slot);
+        self.live -= 1;
+    }
+
+    /// Change a row in place: `change` gets the columns, the segment's length and the slot, and copies what it writes.
+    pub fn update(&mut self, row: u32, change: impl FnOnce(&mut R::Columns, usize, usize)) {
+        let (number, slot) = place(row);
+        let segment = self.segment_mut(number);
+        let len = segment.len();
+        change(Arc::make_mut(&mut segment.columns), len, slot);
+    }
+
+    /// Forget claims beyond this table's own tail.
+    ///
+    /// Only for the writer, and only when nobody can hold a snapshot that reaches beyond it.
+    pub fn unclaim(&self) {
+        self.tail.claimed.store(self.tail.len, Ordering::Release);
+    }
+
+    /// An empty table that goes on with this one's ids.
+    #[must_use]
+    pub fn cleared(&self) -> Self {
+        Self { last_id: self.last_id, ..Self::default() }
+    }
+}
+
+impl<R: Record> Segment<R> {
+    fn columns_id_at(&self, slot: usize) -> Option<u64> {
+        let known = slot < self.len() && (self.dead as usize) < SEGMENT_ROWS;
+        known.then(|| R::id(&self.columns).get(slot))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::Token;
+
+    fn token(id: u64) -> Token {
+        Token { id, key: id.is_multiple_of(3).then(|| format!("k{id}").into()), ..Token::default() }
+    }
+
+    fn table(ids: impl Iterator<Item = u64>) -> Table<Token> {
+        let mut table = Table::default();
+        for id in ids {
+            table.push(id, token(id)).unwrap();
+        }
+        table
+    }
+
+    #[test]
+    fn finds_every_id_with_gaps_and_after_deletes() {
+        let mut table = table((1..=20_000).map(|i| i * 3));
+        assert_eq!(table.segments(), 5);
+        for id in [3, 6, 12_288, 12_291, 60_000] {
+            assert_eq!(table.find(id).map(|row| table.id(row)), Some(id));
+        }
+        assert_eq!(table.find(4), None);
+        assert_eq!(table.find(60_003), None);
+        (4_096..8_192).for_each(|row| table.delete(row));
+        assert_eq!(table.find(4_097 * 3), None);
+        assert_eq!(table.find(8_193 * 3), Some(8_192));
+        assert_eq!(table.find(4_096 * 3), Some(4_095));
+        assert_eq!(table.live(), 20_000 - 4_096);
+    }
+
+    #[test]
+    fn ids_out_of_order_are_found_by_map() {
+        let mut table = table([5, 9, 2].into_iter());
+        assert!(!table.in_id_order());
+        table.push(7, token(7)).unwrap();
+        assert_eq!([5, 9, 2, 7, 1].map(|id| table.find(id)), [Some(0), Some(1), Some(2), Some(3), None]);
+        assert_eq!(table.rows_by_id(), [2, 0, 3, 1]);
+    }
+
+    #[test]
+    fn a_forked_tail_never_touches_rows_that_others_see() {
+        let base = table(1..=10);
+        let mut first = base.clone();
+        first.push(11, token(11)).unwrap();
+        let mut second = base.clone();
+        let row = second.push(12, token(12)).unwrap();
+        assert_eq!((row, second.segments()), (SEGMENT_ROWS as u32, 2));
+        assert_eq!(first.id(10), 11);
+        assert_eq!(second.find(12), Some(row));
+        assert_eq!(base.live(), 10);
+
+        let mut third = base.clone();
+        drop((first, second));
+        base.unclaim();
+        assert_eq!(third.push(13, token(13)).unwrap(), 10);
+    }
+
+    #[test]
+    fn updates_copy_what_is_shared() {
+        let base = table(1..=3);
+        let mut next = base.clone();
+        next.update(1, |columns, len, slot| {
+            Chunk::make_mut(&mut columns.weight, len)[slot] = 0.9;
+            TextChunk::set(&mut columns.key, len, slot, Some("new".into()));
+        });
+        assert_eq!((base.read(1).weight, next.read(1).weight), (0.5, 0.9));
+        assert_eq!((base.read(1).key, next.read(1).key.as_deref()), (None, Some("new")));
+        assert_eq!(next.read(2).key.as_deref(), Some("k3"));
+        assert!(std::ptr::eq(base.columns(0).0.coords.slice(3), next.columns(0).0.coords.slice(3)));
+    }
+}

@@ -1,0 +1,128 @@
+//! One immutable version of everything: what a reader holds, for as long as it likes.
+
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::cdna::Cdna;
+use crate::connection::Connection;
+use crate::error::{Error, Result};
+use crate::index::adjacency::Adjacency;
+use crate::index::forest::Forest;
+use crate::index::keys::RowMap;
+use crate::metric::Point;
+use crate::segment::Table;
+use crate::token::Token;
+
+/// How a token is named from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenRef {
+    /// By id.
+    Id(i64),
+    /// By key.
+    Key(String),
+}
+
+/// A version of the store. Cloning costs a few reference counts.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// The number of the commit that made it.
+    pub version: u64,
+    /// Moves when rows are numbered anew, so that nothing built over the old numbers is adopted.
+    pub epoch: u64,
+    /// The tokens.
+    pub tokens: Table<Token>,
+    /// The connections.
+    pub connections: Table<Connection>,
+    /// Key → row of the token.
+    pub keys: Arc<RowMap>,
+    /// (source, target, type) → row of the connection.
+    pub triples: Arc<RowMap>,
+    /// The spatial index.
+    pub spatial: Arc<Forest>,
+    /// The graph index.
+    pub adjacency: Arc<Adjacency>,
+    /// Type and axis names.
+    pub catalog: Arc<Catalog>,
+    /// Profiles, the one in force among them.
+    pub cdna: Arc<Cdna>,
+    /// Above every token id ever given.
+    pub next_token: u64,
+    /// Above every connection id ever given.
+    pub next_connection: u64,
+}
+
+impl Snapshot {
+    /// An empty store.
+    pub fn new(catalog: Catalog) -> Self {
+        Self {
+            version: 0,
+            epoch: 0,
+            tokens: Table::default(),
+            connections: Table::default(),
+            keys: Arc::default(),
+            triples: Arc::default(),
+            spatial: Arc::default(),
+            adjacency: Arc::default(),
+            catalog: Arc::new(catalog),
+            cdna: Arc::default(),
+            next_token: 1,
+            next_connection: 1,
+        }
+    }
+
+    /// The row of the token with this key.
+    pub fn find_key(&self, key: &str) -> Option<u32> {
+        self.keys.find(RowMap::hash(key), |row| {
+            let (number, slot) = crate::segment::place(row);
+            number < self.tokens.segments() && {
+                let segment = self.tokens.segment(number);
+                segment.is_live(slot) && segment.columns().key.as_ref().is_some_and(|c| c.get_ref(slot) == Some(key))
+            }
+        })
+    }
+
+    /// The row of the token that is meant.
+    pub fn find_token(&self, token: &TokenRef) -> Option<u32> {
+        match token {
+            TokenRef::Id(id) => self.tokens.find(u64::try_from(*id).ok()?),
+            TokenRef::Key(key) => self.find_key(key),
+        }
+    }
+
+    /// The row of the token that is meant, or 42704.
+    pub fn token(&self, token: &TokenRef) -> Result<u32> {
+        self.find_token(token).ok_or_else(|| match token {
+            TokenRef::Id(id) => Error::undefined_object(format!("token {id} does not exist")),
+            TokenRef::Key(key) => Error::undefined_object(format!("token \"{}\" does not exist", key.escape_debug())),
+        })
+    }
+
+    /// The row of the connection with these ends and type.
+    pub fn find_triple(&self, source: u64, target: u64, kind: u16) -> Option<u32> {
+        self.triples.find(RowMap::hash(&(source, target, kind)), |row| {
+            self.connections.is_live(row) && {
+                let (columns, slot) = self.connections.columns(row);
+                columns.source.get(slot) == source
+                    && columns.target.get(slot) == target
+                    && columns.kind.get(slot) == kind
+            }
+        })
+    }
+
+    /// The coordinates of a token's row.
+    pub fn coords(&self, row: u32) -> Point {
+        let (columns, slot) = self.tokens.columns(row);
+        columns.coords.get(slot)
+    }
+
+    /// Lowest and highest coordinate of the tokens on each axis; none without tokens.
+    pub fn bounds(&self) -> Option<[(f32, f32); 8]> {
+        let mut bounds = [(f32::INFINITY, f32::NEG_INFINITY); 8];
+        for row in self.tokens.live_rows() {
+            for ((low, high), x) in bounds.iter_mut().zip(self.coords(row)) {
+                (*low, *high) = (low.min(x), high.max(x));
+            }
+        }
+        (self.tokens.live() > 0).then_some(bounds)
+    }
+}

@@ -1,0 +1,106 @@
+//! Background work: plants trees over new rows, compresses new connections, and publishes them as the same version.
+//!
+//! Nothing waits for it: an index that lags is completed by a scan.
+
+use std::sync::{Arc, Weak};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::Store;
+use crate::index::adjacency::{Adjacency, Link};
+use crate::index::forest::Forest;
+use crate::ops::on_pool;
+use crate::snapshot::Snapshot;
+
+/// Connections listed one by one before they are compressed.
+const LISTED_CONNECTIONS: u32 = 1 << 16;
+
+/// Whether a thread is at work.
+#[derive(Default)]
+pub(super) struct Gardener {
+    busy: Mutex<bool>,
+    idle: Condvar,
+}
+
+/// What is worth doing for a snapshot.
+enum Chore {
+    Plant(u32),
+    Compress,
+}
+
+fn chore(snapshot: &Snapshot) -> Option<Chore> {
+    if let Some(first) = snapshot.spatial.rebuild_from(&snapshot.tokens) {
+        return Some(Chore::Plant(first));
+    }
+    let listed = snapshot.connections.extent() - snapshot.adjacency.covered();
+    (listed > LISTED_CONNECTIONS.max(snapshot.adjacency.covered() / 4)).then_some(Chore::Compress)
+}
+
+impl Store {
+    /// Start the background work that the snapshot calls for, unless it is running.
+    pub(super) fn tend(self: &Arc<Self>, snapshot: &Snapshot) {
+        if chore(snapshot).is_none() {
+            return;
+        }
+        let mut busy = self.gardener.busy.lock();
+        if *busy {
+            return;
+        }
+        let store = Arc::downgrade(self);
+        *busy = std::thread::Builder::new().name("neurograph-index".into()).spawn(move || work(&store)).is_ok();
+    }
+
+    /// Wait until no background work is left to do.
+    pub fn settle(self: &Arc<Self>) {
+        loop {
+            self.tend(&self.current());
+            let mut busy = self.gardener.busy.lock();
+            if !*busy {
+                return;
+            }
+            self.gardener.idle.wait(&mut busy);
+        }
+    }
+}
+
+/// Do chores until there are none; the store may be dropped meanwhile.
+fn work(store: &Weak<Store>) {
+    while let Some(store) = store.upgrade() {
+        let built = store.current();
+        match chore(&built) {
+            Some(Chore::Plant(first)) => {
+                let planted = on_pool(|| Forest::plant(&built, first));
+                store.replace(&built, |now| now.spatial = Arc::new(Forest::adopt(now, &built, planted)));
+            }
+            Some(Chore::Compress) => {
+                let adjacency = Adjacency::build(&built);
+                store.replace(&built, |now| {
+                    let later = adjacency.covered()..now.connections.extent();
+                    later.filter_map(|row| Link::of(now, row)).for_each(|link| adjacency.push(link));
+                    now.adjacency = Arc::new(adjacency);
+                });
+            }
+            None => {
+                let mut busy = store.gardener.busy.lock();
+                if chore(&store.current()).is_none() {
+                    *busy = false;
+                    store.gardener.idle.notify_all();
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Store {
+    /// Publish the latest version with another index, unless rows were numbered anew since `built`.
+    fn replace(&self, built: &Snapshot, change: impl FnOnce(&mut Snapshot)) {
+        let _writer = self.writer.lock();
+        let now = self.current();
+        if now.epoch == built.epoch {
+            let mut next = (*now).clone();
+            change(&mut next);
+            self.current.store(Arc::new(next));
+        }
+    }
+}

@@ -1,0 +1,274 @@
+"""FROM: tables with their forms, derived tables, joins; and the heads that stand for a FROM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ngql import ast, bound, functions, types
+from ngql.bind import points
+from ngql.bind.context import Context, Scope, SourceNames
+from ngql.bind.expressions import BindQuery, Expressions
+from ngql.catalog import LATER, Table, did_you_mean
+
+__all__ = ["PATH_COLUMNS", "Sources", "rename_columns"]
+
+DISTANCE = {"distance": types.DOUBLE}
+DEPTH = {"depth": types.INTEGER}
+PATH_COLUMNS = {
+    "step": types.INTEGER,
+    "id": types.BIGINT,
+    "key": types.TEXT,
+    "type": types.TEXT,
+    "connection": types.BIGINT,
+    "cost": types.DOUBLE,
+}
+
+
+class Sources:
+    """Binds the FROM of one block and fills the block's scope."""
+
+    def __init__(
+        self, context: Context, scope: Scope, expressions: Expressions, bind_query: BindQuery
+    ) -> None:
+        self.context = context
+        self.scope = scope
+        self.expressions = expressions
+        self._bind_query = bind_query
+
+    def bind(self, node: ast.Select) -> bound.Source | None:
+        """The source of a SELECT, or None without FROM."""
+        if node.head is not None:
+            return self._head(node.head)
+        source: bound.Source | None = None
+        for item in node.sources:
+            right = self._item(item)
+            source = right if source is None else bound.Join("cross", source, right)
+        return source
+
+    # ---- heads
+
+    def _head(self, head: ast.Head) -> bound.Source:
+        match head:
+            case ast.TokensForm(table=table, form=form):
+                name = ast.QualifiedName((table,), span=table.span)
+                return self._table(ast.TableSource(name, form=form, span=head.span))
+            case ast.Neighbors():
+                return self._neighbors(head)
+            case ast.Path():
+                return self._path(head)
+            case ast.Spread():
+                raise self.context.later("SELECT SPREAD", head)
+            case _:
+                raise self.context.later("MATCH", head, "SELECT NEIGHBORS OF and SELECT PATH walk the graph")
+
+    def _neighbors(self, node: ast.Neighbors) -> bound.NeighborsSource:
+        if isinstance(node.form, ast.Box):
+            raise self.context.later("NEIGHBORS … IN BOX", node.form)
+        low, high = node.depth or (1, 1)
+        if not 1 <= low <= high:
+            raise self.context.error("22023", "DEPTH counts from 1, the lower end first", node)
+        if high >= 1 << 31:
+            raise self.context.error("22003", "DEPTH is out of range", node)
+        near = None if node.form is None else self._near(node.form)
+        shown = {**types.TOKEN_COLUMNS, **DEPTH, **(DISTANCE if near else {})}
+        self._add("neighbors", shown, self._axes(), node)
+        return bound.NeighborsSource(
+            "neighbors",
+            tuple(shown.items()),
+            points.token(self.context, node.of),
+            (low, high),
+            points.type_names(self.context, node.via),
+            node.direction or "out",
+            near,
+            span=node.span,
+        )
+
+    def _path(self, node: ast.Path) -> bound.PathSource:
+        if node.count is not None:
+            raise self.context.later("SELECT k PATHS", node, "SELECT PATH gives one of fewest hops")
+        if node.cost is not None:
+            raise self.context.later("PATH … COST", node.cost, "without COST the path has the fewest hops")
+        if node.max_depth is not None and not 0 <= node.max_depth < 1 << 31:
+            raise self.context.error("22003", "MAX DEPTH is out of range", node)
+        self._add("path", PATH_COLUMNS, {}, node)
+        return bound.PathSource(
+            "path",
+            tuple(PATH_COLUMNS.items()),
+            points.token(self.context, node.source),
+            points.token(self.context, node.target),
+            points.type_names(self.context, node.via),
+            node.max_depth,
+            node.direction or "out",
+            span=node.span,
+        )
+
+    # ---- FROM
+
+    def _item(self, item: ast.FromItem) -> bound.Source:
+        source = self._source(item.source)
+        for join in item.joins:
+            known = len(self.scope.sources)
+            right = self._source(join.right)
+            if join.natural:
+                self._merge_common(known)
+            for name in join.using:
+                self._merge(name, known)
+            on = self.expressions.condition(join.on, "ON")
+            using = tuple(name.value for name in join.using)
+            source = bound.Join(join.kind, source, right, on, using, join.natural)
+        return source
+
+    def _source(self, node: ast.Source) -> bound.Source:
+        match node:
+            case ast.FromItem():
+                return self._item(node)
+            case ast.TableSource():
+                return self._table(node)
+            case ast.QuerySource():
+                return self._derived(node)
+            case ast.FunctionSource():
+                return self._function(node)
+            case _:
+                raise self.context.later("GRAPH_TABLE", node)
+
+    def _table(self, node: ast.TableSource) -> bound.Source:
+        names = [part.value for part in node.name.parts]
+        alias = node.alias.value if node.alias is not None else names[-1]
+        if len(names) == 1:
+            known, columns = self.context.common_table(names[0])
+            if known:
+                return self._common_table(node, alias, columns)
+        table = self.table(node.name)
+        form = None if node.form is None else self._form(node.form, table)
+        shown = dict(table.shown)
+        if isinstance(form, bound.Near):
+            shown |= DISTANCE
+        if node.columns:
+            raise self.context.later("a column list after the alias of a table", node.columns[0])
+        self._add(alias, shown, table.hidden, node)
+        return bound.TableSource(alias, table.name, tuple(shown.items()), form)
+
+    def table(self, name: ast.QualifiedName) -> Table:
+        """A table of the catalog (42P01)."""
+        parts = [part.value for part in name.parts]
+        if len(parts) != 1:
+            raise self.context.error("42P01", f'table "{".".join(parts)}" does not exist', name)
+        table = self.context.catalog.tables.get(parts[0])
+        if table is None and parts[0] in LATER:
+            raise self.context.later(f"the table {parts[0]}", name)
+        if table is None:
+            hint = did_you_mean(parts[0], self.context.catalog.tables)
+            raise self.context.error("42P01", f'table "{parts[0]}" does not exist', name, hint)
+        return table
+
+    def _common_table(
+        self, node: ast.TableSource, alias: str, columns: tuple[tuple[str, str], ...] | None
+    ) -> bound.CteSource:
+        if node.form is not None:
+            raise self.context.error("42601", "NEAR and IN BOX need the table tokens", node.form)
+        if node.columns:
+            raise self.context.later("a column list after the alias of a table", node.columns[0])
+        self._add(alias, None if columns is None else dict(columns), {}, node)
+        return bound.CteSource(alias, node.name.parts[0].value, columns)
+
+    def _form(self, form: ast.Form, table: Table) -> bound.Near | bound.Box:
+        if table.name != "tokens":
+            hint = "only tokens have coordinates"
+            raise self.context.error("42601", "NEAR and IN BOX need the table tokens", form, hint)
+        return self._near(form) if isinstance(form, ast.Near) else self.expressions.box(form)
+
+    def _near(self, form: ast.Form) -> bound.Near:
+        assert isinstance(form, ast.Near), form
+        place = points.point(self.context, form.target, tokens=True)
+        radius: bound.Expr | None = None
+        if form.radius is not None:
+            node = form.radius
+            number = self.context.parameter(node) if isinstance(node, ast.Parameter) else points.literal_number(node)
+            if number is None and isinstance(node, (ast.String, ast.Boolean, ast.Null)):
+                raise self.context.error("42804", "the radius must be a number", node)
+            if number is None:
+                raise self.context.later("a computed radius", node, "give a number or a parameter")
+            if isinstance(number, bound.Constant) and number.value < 0:
+                raise self.context.error("22023", "the radius must not be negative", node)
+            radius = number
+        return bound.Near(place, radius, self.context.metric, span=form.span)
+
+    def _derived(self, node: ast.QuerySource) -> bound.DerivedSource:
+        query, columns = self._bind_query(node.query, self.scope if node.lateral else self.scope.parent)
+        alias = node.alias.value if node.alias is not None else self._unnamed()
+        columns = rename_columns(self.context, columns, node.columns)
+        if columns is not None:
+            columns = self._distinct_names(columns, node)
+        self._add(alias, None if columns is None else dict(columns), {}, node)
+        names = tuple(name.value for name in node.columns)
+        return bound.DerivedSource(alias, query, columns, names, node.lateral)
+
+    def _distinct_names(
+        self, columns: tuple[tuple[str, str], ...], node: ast.QuerySource
+    ) -> tuple[tuple[str, str], ...]:
+        seen: set[str] = set()
+        for name, _ in columns:
+            if name in seen:
+                message = f'the sub-query has two columns named "{name}"'
+                raise self.context.error("42702", message, node, "name one of them with AS")
+            seen.add(name)
+        return columns
+
+    def _function(self, node: ast.FunctionSource) -> bound.FunctionSource:
+        name = ".".join(part.value for part in node.function.name.parts)
+        if name in functions.LATER:
+            raise self.context.later(f"{name}()", node.function)
+        call = self.expressions.bind(node.function)
+        assert isinstance(call, bound.Call), call
+        alias = node.alias.value if node.alias is not None else name
+        self._add(alias, None, {column.value: types.UNKNOWN for column in node.columns}, node)
+        return bound.FunctionSource(alias, call, tuple(column.value for column in node.columns))
+
+    # ---- names
+
+    def _axes(self) -> Mapping[str, str]:
+        return self.context.catalog.tables["tokens"].hidden
+
+    def _unnamed(self) -> str:
+        return f"unnamed_{len(self.scope.sources) + 1}"
+
+    def _add(
+        self, alias: str, shown: Mapping[str, str] | None, hidden: Mapping[str, str], node: ast.Node
+    ) -> None:
+        if any(source.alias == alias for source in self.scope.sources):
+            raise self.context.error("42712", f'the name "{alias}" stands twice in FROM', node, "add an alias")
+        self.scope.sources.append(SourceNames(alias, shown, hidden))
+
+    def _merge(self, name: ast.Name, known: int) -> None:
+        """JOIN … USING: the column of both sides becomes one."""
+        left, right = self.scope.sources[:known], self.scope.sources[known:]
+        for side in (left, right):
+            closed = all(source.shown is not None for source in side)
+            if closed and not any(source.type_of(name.value) for source in side):
+                names = [column for source in side for column in source.names()]
+                hint = did_you_mean(name.value, names)
+                message = f'column "{name.value}" is not on both sides of the join'
+                raise self.context.error("42703", message, name, hint)
+        found = [type_ for source in left if (type_ := source.type_of(name.value))]
+        self.scope.merged[name.value] = found[0] if found else types.UNKNOWN
+
+    def _merge_common(self, known: int) -> None:
+        left, right = self.scope.sources[:known], self.scope.sources[known:]
+        if any(source.shown is None for source in (*left, *right)):
+            return
+        for column, type_ in [pair for source in left for pair in (source.shown or {}).items()]:
+            if any(column in (source.shown or {}) for source in right):
+                self.scope.merged[column] = type_
+
+def rename_columns(
+    context: Context, columns: tuple[tuple[str, str], ...] | None, names: tuple[ast.Name, ...]
+) -> tuple[tuple[str, str], ...] | None:
+    """The columns under the names of an alias list, which may be shorter."""
+    if not names:
+        return columns
+    if columns is None:
+        return tuple((name.value, types.UNKNOWN) for name in names)
+    if len(names) > len(columns):
+        raise context.error("42P10", f"{len(names)} column names for {len(columns)} columns", names[-1])
+    kept = [(name.value, type_) for name, (_, type_) in zip(names, columns, strict=False)]
+    return (*kept, *columns[len(names) :])

@@ -1,0 +1,219 @@
+"""Accesses as engine calls: what is known now is computed now, the rest by each run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ng_engine.errors import from_sqlstate
+from ngql import bound, types, values
+from ngql.ast import Span
+from ngql.engine import Engine
+from ngql.filters import filter_of
+from ngql.plan import Access, Boxed, Count, EngineQuery, Lookup, Nearest, Neighbors, Path, Scan
+from ngql.program import CountCall, EngineCall, Projection
+from ngql.values import Late
+
+__all__ = ["lower_access", "lower_engine_query"]
+
+_INT64 = 1 << 63
+_EXTRA = {Nearest: ("distance",), Neighbors: ("depth",)}
+
+
+class _Arguments:
+    """Collects the arguments of one call."""
+
+    def __init__(self) -> None:
+        self.fixed: dict[str, Any] = {}
+        self.late: list[tuple[str, Callable[[Engine, Sequence[Any]], Any], Span | None]] = []
+        self.reads = 1
+
+    def add(self, name: str, value: Any, span: Span | None, default: Any = None) -> None:
+        """An argument, unless it is the method's default."""
+        if isinstance(value, Late):
+            self.late.append((name, value.read, span))
+        elif value is not default and value != default:
+            self.fixed[name] = value
+
+    def call(self, method: str, access: Access, text: str) -> EngineCall:
+        """The call."""
+        return EngineCall(method, access.table, self.fixed, tuple(self.late), text, access.span, self.reads)
+
+
+def lower_engine_query(query: EngineQuery, text: str) -> EngineCall | CountCall | Projection:
+    """A query that the engine answers alone."""
+    call = lower_access(query.access, text)
+    if isinstance(query.access, Count):
+        return CountCall(call, query.output[0][1])
+    given = query.access.columns or ()
+    if tuple(column for column, _ in query.output) == given and all(c == n for c, n in query.output):
+        return call
+    return Projection(call, query.output)
+
+
+def lower_access(access: Access, text: str) -> EngineCall:
+    """One access as one call."""
+    arguments = _Arguments()
+    conditions = filter_of(access.filter)
+    place = access.filter[0].span if access.filter else None
+    if isinstance(access, Path):
+        return _path(access, arguments, text)
+    if isinstance(access, Count):
+        arguments.fixed["table"] = access.table
+        arguments.add("filter", conditions, place)
+        return arguments.call("count", access, text)
+    columns = _columns(access)
+    if columns is not None:
+        arguments.fixed["columns"] = columns
+    match access:
+        case Nearest():
+            return _nearest(access, arguments, conditions, text)
+        case Neighbors():
+            return _neighbors(access, arguments, conditions, text)
+        case Scan():
+            method = "scan"
+            arguments.fixed["table"] = access.table
+        case Lookup():
+            method = "lookup"
+            arguments.fixed |= {"table": access.table, "column": access.column}
+            arguments.add("values", _looked_up(access), access.span)
+        case Boxed():
+            method = "box"
+            arguments.add("low", values.corner(access.box.low), access.box.low.span)
+            arguments.add("high", values.corner(access.box.high), access.box.high.span)
+        case _:
+            raise AssertionError(f"no engine call for {type(access).__name__}")
+    arguments.add("filter", conditions, place)
+    _limits(access, arguments, "limit")
+    return arguments.call(method, access, text)
+
+
+def _limits(access: Access, arguments: _Arguments, name: str) -> None:
+    limit = values.count(access.limit, "LIMIT")
+    if name == "k" and limit is None:
+        arguments.fixed["k"] = None
+    else:
+        arguments.add(name, limit, access.limit.span if access.limit else None)
+    offset = values.count(access.offset, "OFFSET")
+    if isinstance(offset, Late):
+        read = offset.read
+        offset = Late(lambda engine, given: read(engine, given) or 0)
+    arguments.add("offset", offset or 0, access.offset.span if access.offset else None, 0)
+
+
+def _columns(access: Access) -> list[str] | None:
+    """The columns to hand over; None when they are exactly what the engine gives by itself."""
+    if access.columns is None:
+        return None
+    stored = types.TOKEN_COLUMNS if access.table == "tokens" else types.CONNECTION_COLUMNS
+    extra: tuple[str, ...] = _EXTRA.get(type(access), ())
+    if isinstance(access, Neighbors) and access.near is not None:
+        extra = ("depth", "distance")
+    return None if access.columns == (*stored, *extra) else list(access.columns)
+
+
+def _near(near: bound.Near, arguments: _Arguments, name: str) -> None:
+    point, metric = values.point(near.point), values.metric(near.metric, near.point)
+    arguments.add(name, point, near.point.span)
+    arguments.add("metric", metric, near.metric.span if near.metric else near.span)
+    arguments.reads += near.point.is_token + isinstance(metric, Late)
+
+
+def _nearest(access: Nearest, arguments: _Arguments, conditions: Any, text: str) -> EngineCall:
+    near = access.near
+    _near(near, arguments, "points")
+    if near.point.is_token:
+        assert near.point.value is not None
+        arguments.add("exclude", values.token(near.point.value), near.point.span)
+    arguments.add("filter", conditions, access.filter[0].span if access.filter else None)
+    if near.radius is not None:
+        arguments.add("radius", values.radius(near.radius), near.radius.span)
+    elif access.within is not None:
+        arguments.add("radius", _preselecting(access.within), access.within.span)
+    if access.limit is None and access.offset is None and near.radius is not None:
+        return arguments.call("within", access, text)
+    _limits(access, arguments, "k")
+    return arguments.call("nearest", access, text)
+
+
+def _preselecting(limit: bound.Expr) -> Any:
+    """A radius for a comparison that the filter decides: whatever passes it lies within."""
+    read = values.constant(limit)
+
+    def clipped(value: Any) -> float | None:
+        if value is None or value < 0 or value != value:
+            return 0.0
+        try:
+            widened = float(value)
+        except OverflowError:
+            return None
+        return None if math.isinf(widened) else widened
+
+    if isinstance(read, Late):
+        return Late(lambda engine, given: clipped(read.read(engine, given)))
+    return clipped(read)
+
+
+def _looked_up(access: Lookup) -> Any:
+    """The ids or keys: lists in parameters spread out, NULLs and ids that cannot be left out."""
+    wanted = str if access.column == "key" else int
+    readers = [values.constant(value) for value in access.values]
+
+    def kept(given: Any) -> bool:
+        if given is None:
+            return False
+        if isinstance(given, bool) or not isinstance(given, wanted):
+            what = "texts" if wanted is str else "whole numbers"
+            raise from_sqlstate("42804", f"{access.column} is compared with {what} only")
+        return wanted is str or -_INT64 <= given < _INT64
+
+    def read(engine: Engine, given: Sequence[Any]) -> list[Any]:
+        found: list[Any] = []
+        for reader in readers:
+            value = values.late(reader, engine, given)
+            found += value if isinstance(value, (list, tuple)) else [value]
+        return [value for value in found if kept(value)]
+
+    if any(isinstance(reader, Late) for reader in readers):
+        return Late(read)
+    return [value for value in readers if kept(value)]
+
+
+def _neighbors(access: Neighbors, arguments: _Arguments, conditions: Any, text: str) -> EngineCall:
+    arguments.add("tokens", values.token(access.token), access.token.span)
+    arguments.add("depth", access.depth, None, (1, 1))
+    arguments.add("via", None if access.via is None else list(access.via), None)
+    arguments.add("direction", access.direction, None, "out")
+    near = access.near
+    if near is not None:
+        _near(near, arguments, "near")
+        arguments.add("radius", values.radius(near.radius), near.radius.span if near.radius else None)
+        if near.point.is_token:
+            assert near.point.value is not None
+            conditions = _without(near.point.value, conditions)
+            arguments.reads += 1
+    arguments.add("filter", conditions, access.filter[0].span if access.filter else access.span)
+    _limits(access, arguments, "k")
+    return arguments.call("neighbors", access, text)
+
+
+def _without(token: bound.Expr, conditions: Any) -> Late:
+    """The filter, and not the token that NEAR names."""
+    name = values.token(token)
+
+    def read(engine: Engine, given: Sequence[Any]) -> Any:
+        other = ("<>", "id", engine.resolve(values.late(name, engine, given)))
+        rest = values.late(conditions, engine, given)
+        return other if rest is None else ("and", other, rest)
+
+    return Late(read)
+
+
+def _path(access: Path, arguments: _Arguments, text: str) -> EngineCall:
+    arguments.add("source", values.token(access.start), access.start.span)
+    arguments.add("target", values.token(access.goal), access.goal.span)
+    arguments.add("via", None if access.via is None else list(access.via), None)
+    arguments.add("max_depth", access.max_depth, None)
+    arguments.add("direction", access.direction, None, "out")
+    return arguments.call("path", access, text)

@@ -1,0 +1,174 @@
+"""Plan nodes: how the rows of a source are found; and the stage that gives every source its plainest access.
+
+The plain plan reads whole tables and leaves everything else to the tail, so it is right by construction. The rules of
+`optimize` replace what the engine does better; with all rules off the answer is the same, only later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ngql import bound, types
+from ngql.ast import Span
+
+__all__ = [
+    "Access",
+    "Boxed",
+    "Count",
+    "EngineQuery",
+    "Lookup",
+    "Nearest",
+    "Neighbors",
+    "Path",
+    "Scan",
+    "Stored",
+    "plan",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """One engine call that gives rows; `filter` is a conjunction, `columns=None` stands for all."""
+
+    table: str = "tokens"
+    columns: tuple[str, ...] | None = None
+    filter: tuple[bound.Expr, ...] = ()
+    limit: bound.Expr | None = None
+    offset: bound.Expr | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan(Access):
+    """Every row, by id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup(Access):
+    """The rows with these ids or keys, by id; a parameter among them may hold a list."""
+
+    column: str
+    values: tuple[bound.Expr, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearest(Access):
+    """The rows by distance from a point, then id; no limit gives all, a radius those within it."""
+
+    near: bound.Near
+    within: bound.Expr | None = None
+    """A bound that `filter` also checks, so one that is negative or NULL only means no row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boxed(Access):
+    """The rows in a box, by id."""
+
+    box: bound.Box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbors(Access):
+    """Tokens by fewest hops."""
+
+    token: bound.Expr
+    depth: tuple[int, int]
+    via: tuple[str, ...] | None
+    direction: str
+    near: bound.Near | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path(Access):
+    """A way of fewest hops."""
+
+    start: bound.Expr
+    goal: bound.Expr
+    via: tuple[str, ...] | None
+    max_depth: int | None
+    direction: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored(Access):
+    """A registered table, or an information table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count(Access):
+    """How many rows pass, as the one row of one column."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineQuery:
+    """A query that one access answers: `output` pairs its columns with the names shown."""
+
+    access: Access
+    output: tuple[tuple[str, str], ...]
+    order: tuple[()] = ()
+    limit: None = None
+    offset: None = None
+    ctes: tuple[()] = ()
+    recursive: bool = False
+
+
+def plan(statement: Any) -> Any:
+    """Give every source of a bound statement its plainest access."""
+    return bound.rewrite(statement, _plan_node)
+
+
+def _plan_node(node: Any) -> Any:
+    match node:
+        case bound.TableSource():
+            return _table(node)
+        case bound.NeighborsSource():
+            access: Access = Neighbors(
+                token=node.token,
+                depth=node.depth,
+                via=node.via,
+                direction=node.direction,
+                near=node.near,
+                span=node.span,
+            )
+            return bound.AccessSource(node.alias, access, node.columns)
+        case bound.PathSource():
+            access = Path(
+                start=node.start,
+                goal=node.goal,
+                via=node.via,
+                max_depth=node.max_depth,
+                direction=node.direction,
+                span=node.span,
+            )
+            return bound.AccessSource(node.alias, access, node.columns)
+        case bound.Block(source=bound.AccessSource() as source, implicit_order=True):
+            return replace(node, order=natural_order(source))
+        case bound.Block(implicit_order=True):
+            return replace(node, implicit_order=False)
+        case _:
+            return node
+
+
+def _table(source: bound.TableSource) -> bound.AccessSource:
+    if source.table not in ("tokens", "connections"):
+        return bound.AccessSource(source.alias, Stored(table=source.table), source.columns)
+    if isinstance(source.form, bound.Box):
+        boxed = Boxed(box=source.form, span=source.form.span)
+        return bound.AccessSource(source.alias, boxed, source.columns)
+    return bound.AccessSource(source.alias, Scan(table=source.table), source.columns, near=source.form)
+
+
+def natural_order(source: bound.AccessSource) -> tuple[bound.OrderKey, ...]:
+    """The order a form promises: by distance, depth or step, then id; none for a plain table."""
+    access = source.access
+    names: tuple[tuple[str, str], ...] = ()
+    if source.near is not None or isinstance(access, Nearest) or getattr(access, "near", None) is not None:
+        names = (("distance", types.DOUBLE), ("id", types.BIGINT))
+    elif isinstance(access, Neighbors):
+        names = (("depth", types.INTEGER), ("id", types.BIGINT))
+    elif isinstance(access, Boxed):
+        names = (("id", types.BIGINT),)
+    elif isinstance(access, Path):
+        names = (("step", types.INTEGER),)
+    return tuple(bound.OrderKey(bound.Column(source.alias, name, type=type_)) for name, type_ in names)

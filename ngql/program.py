@@ -1,0 +1,323 @@
+"""Compiled statements: steps that call the engine or the tail, with everything computed that a run need not.
+
+A step is called with a `Run` and gives a relation. Programs are immutable and shared between threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ng_engine.errors import Error
+from ngql import types
+from ngql.ast import Span
+from ngql.engine import Engine, Relation
+from ngql.parameters import Kinds
+from ngql.values import Late
+
+__all__ = [
+    "CountCall",
+    "EngineCall",
+    "InformationCall",
+    "Program",
+    "Projected",
+    "Projection",
+    "Rows",
+    "RowsInput",
+    "Run",
+    "Step",
+    "Tail",
+    "TailCall",
+    "placed",
+]
+
+
+class Tail(Protocol):
+    """What the relational tail offers: `ng_arrow.duck.Tail`."""
+
+    def run(self, sql: str, inputs: Mapping[str, Any] | None = None, params: Any = None) -> Any:
+        """Run one SELECT over named Arrow inputs; gives a table."""
+
+
+class Run:
+    """One execution: the session, the parameters' values, and what the steps leave for each other."""
+
+    __slots__ = ("engine", "rows", "settings", "tail", "values", "work")
+
+    def __init__(
+        self,
+        engine: Engine,
+        values: Sequence[Any],
+        tail: Tail | None = None,
+        settings: MutableMapping[str, Any] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.values = values
+        self.tail = tail
+        self.settings = settings
+        self.rows: dict[str, Any] = {}
+        """Rows that a write hands to its own queries."""
+        self.work: list[tuple[Any, Relation, float]] | None = None
+        """(step, what it gave, seconds), collected for EXPLAIN ANALYZE and for `Answer.work`."""
+
+
+class Step(Protocol):
+    """Something that gives rows."""
+
+    def __call__(self, run: Run) -> Any:
+        """Run it."""
+
+
+def placed(error: Error, text: str, span: Span | None) -> Error:
+    """The error with its place, unless it has one already."""
+    if error.line is None and span is not None and span.line:
+        first_line = text[span.start : span.end].split("\n", 1)[0]
+        error.at(text, span.line, span.column, len(first_line) or 1)
+    return error
+
+
+class Rows:
+    """A relation of Python rows: what SHOW, EXPLAIN and counts give."""
+
+    __slots__ = ("_rows", "access", "columns", "types", "work")
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        types: Sequence[str],
+        rows: Sequence[tuple[Any, ...]],
+        access: str = "values",
+    ) -> None:
+        self.columns = list(columns)
+        self.types = list(types)
+        self._rows = rows
+        self.access = access
+        self.work: dict[str, int] = {}
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows."""
+        return len(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def rows(self, start: int = 0, count: int | None = None) -> list[tuple[Any, ...]]:
+        """Rows as Python values."""
+        return list(self._rows[start : None if count is None else start + count])
+
+    def _table(self) -> Any:
+        from ng_arrow.tables import typed_table
+
+        columns = list(zip(*self._rows, strict=True)) or [()] * len(self.columns)
+        return typed_table(self.columns, self.types, columns)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._table().__arrow_c_stream__(requested_schema)
+
+    def __arrow_c_schema__(self) -> object:
+        return self._table().schema.__arrow_c_schema__()
+
+
+class Projected:
+    """A relation with some of its columns, under other names; nothing is copied."""
+
+    __slots__ = ("_inner", "_positions", "columns", "types")
+
+    def __init__(self, inner: Any, output: Sequence[tuple[str, str]]) -> None:
+        names = list(inner.columns)
+        self._inner = inner
+        self._positions = [names.index(column) for column, _ in output]
+        self.columns = [name for _, name in output]
+        self.types = [inner.types[i] for i in self._positions]
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows."""
+        return int(self._inner.num_rows)
+
+    @property
+    def work(self) -> dict[str, int]:
+        """What finding the rows cost."""
+        work: dict[str, int] = self._inner.work
+        return work
+
+    @property
+    def access(self) -> str:
+        """How the rows were found."""
+        return str(self._inner.access)
+
+    def __len__(self) -> int:
+        return int(self._inner.num_rows)
+
+    def rows(self, start: int = 0, count: int | None = None) -> list[tuple[Any, ...]]:
+        """Rows as Python values."""
+        return [tuple([row[i] for i in self._positions]) for row in self._inner.rows(start, count)]
+
+    def _table(self) -> Any:
+        from ng_arrow.tables import stream_to_table
+
+        return stream_to_table(self._inner).select(self._positions).rename_columns(self.columns)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._table().__arrow_c_stream__(requested_schema)
+
+    def __arrow_c_schema__(self) -> object:
+        return self._table().schema.__arrow_c_schema__()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineCall:
+    """One call of an engine method: arguments known now, and those each run computes.
+
+    `late` holds (argument, reader, place). `table` is what the rows are of; `shown` is what EXPLAIN calls the call.
+    """
+
+    method: str
+    table: str
+    fixed: Mapping[str, Any]
+    late: tuple[tuple[str, Callable[[Engine, Sequence[Any]], Any], Span | None], ...]
+    text: str
+    span: Span | None
+    reads: int = 1
+    """How often a run asks the engine: more than once needs a snapshot."""
+
+    def __call__(self, run: Run) -> Any:
+        """Call it; errors get the place of the argument, or of the form."""
+        engine = run.engine
+        span = self.span
+        arguments = self.fixed
+        try:
+            if self.late:
+                arguments = dict(arguments)
+                for name, read, place in self.late:
+                    span = place
+                    arguments[name] = read(engine, run.values)
+                span = self.span
+            return getattr(engine, self.method)(**arguments)
+        except Error as error:
+            raise placed(error, self.text, span) from None
+
+
+@dataclass(frozen=True, slots=True)
+class CountCall:
+    """A count as a relation of one row."""
+
+    call: EngineCall
+    name: str
+
+    @property
+    def reads(self) -> int:
+        """How often a run asks the engine."""
+        return self.call.reads
+
+    def __call__(self, run: Run) -> Rows:
+        """Count."""
+        return Rows([self.name], [types.BIGINT], [(self.call(run),)], "count")
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Some columns of a step, under other names."""
+
+    step: EngineCall
+    output: tuple[tuple[str, str], ...]
+
+    @property
+    def reads(self) -> int:
+        """How often a run asks the engine."""
+        return self.step.reads
+
+    def __call__(self, run: Run) -> Projected:
+        """Run the step."""
+        return Projected(self.step(run), self.output)
+
+
+@dataclass(frozen=True, slots=True)
+class InformationCall:
+    """The rows of an information table."""
+
+    table: str
+    read: Callable[[Run], Rows]
+    reads: int = 2
+
+    def __call__(self, run: Run) -> Rows:
+        """Read them."""
+        return self.read(run)
+
+
+@dataclass(frozen=True, slots=True)
+class RowsInput:
+    """Rows that a write has left in the run: new, old, excluded."""
+
+    name: str
+    reads: int = 0
+
+    def __call__(self, run: Run) -> Any:
+        """Fetch them."""
+        return run.rows[self.name]
+
+
+@dataclass(frozen=True, slots=True)
+class TailCall:
+    """SQL for DuckDB over the rows of other steps."""
+
+    sql: str
+    inputs: tuple[tuple[str, Any], ...]
+    parameters: tuple[tuple[str, Late], ...]
+    text: str
+    names: Mapping[str, Span | None] = field(default_factory=dict)
+    """Function and column names → their place, for DuckDB's errors."""
+    reads: int = 0
+
+    def __call__(self, run: Run) -> Any:
+        """Run the steps below, then the SQL."""
+        tail = run.tail
+        assert tail is not None, "a relational tail is needed"
+        try:
+            parameters = {name: late.read(run.engine, run.values) for name, late in self.parameters}
+            inputs = {name: _watched(step, run) for name, step in self.inputs}
+            return tail.run(self.sql, inputs, parameters)
+        except Error as error:
+            if error.line is None:
+                quoted = error.args[0] if error.args else ""
+                place = next((span for name, span in self.names.items() if f'"{name}"' in quoted or f"{name}(" in quoted), None)
+                error = placed(error, self.text, place)
+            raise error from None
+
+
+def _watched(step: Any, run: Run) -> Any:
+    """Run a step below the tail and keep what it gave, for its counters."""
+    if run.work is None:
+        return step(run)
+    import time
+
+    began = time.perf_counter()
+    relation = step(run)
+    run.work.append((step, relation, time.perf_counter() - began))
+    return relation
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A compiled statement.
+
+    Attributes:
+        text: the statement.
+        kind: what `Result.statement_type` says.
+        kinds: the kinds of parameters it was compiled for.
+        body: gives the answer's relation, and the number of rows written or None.
+        pinned: whether a run reads more than once and so needs a snapshot.
+        types: of the result's columns, None where only DuckDB knows.
+        steps: what EXPLAIN shows.
+    """
+
+    text: str
+    kind: str
+    kinds: Kinds
+    body: Callable[[Run], Any]
+    pinned: bool
+    writes: bool
+    types: tuple[str, ...] | None
+    steps: tuple[Any, ...] = ()

@@ -1,0 +1,46 @@
+"""`coords <-> point < r` bounds a search: the index visits only what lies within r."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ngql import bound, values
+from ngql.filters import FLIPPED, is_distance
+from ngql.plan import Nearest, Scan
+from ngql.rules.shape import with_source
+
+__all__ = ["distance_filter"]
+
+
+def distance_filter(block: bound.Block) -> bound.Block:
+    """Give the first such term of a scan or an unbounded search to the index; the filter keeps the exact test."""
+    for source in bound.sources(block.source):
+        if not isinstance(source, bound.AccessSource) or source.near is not None:
+            continue
+        access = source.access
+        found = next(filter(None, (_bounded(term, source) for term in access.filter)), None)
+        if found is None:
+            continue
+        distance, limit = found
+        assert isinstance(distance.right, bound.Point)
+        near = bound.Near(distance.right, None, distance.metric, span=distance.span)
+        if type(access) is Scan:
+            search = Nearest(near=near, filter=access.filter, within=limit, span=distance.span)
+        elif isinstance(access, Nearest) and access.within is None and access.near.radius is None:
+            if (access.near.point, access.near.metric) != (near.point, near.metric):
+                continue
+            search = replace(access, within=limit)
+        else:
+            continue
+        block = with_source(block, source, replace(source, access=search))
+    return block
+
+
+def _bounded(term: bound.Expr, source: bound.AccessSource) -> tuple[bound.Distance, bound.Expr] | None:
+    match term:
+        case bound.Operation(op=op, args=(left, right)) if op in FLIPPED:
+            if values.is_constant(left):
+                left, right, op = right, left, FLIPPED[op]
+            if op in ("<", "<=") and isinstance(left, bound.Distance) and is_distance(left, source):
+                return left, right
+    return None

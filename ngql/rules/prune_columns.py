@@ -1,0 +1,49 @@
+"""An access hands over only the columns that the block uses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ngql import bound
+from ngql.plan import Access, Nearest, Neighbors, Path, Stored
+from ngql.rules.shape import with_source
+
+__all__ = ["available", "prune_columns"]
+
+
+def prune_columns(block: bound.Block) -> bound.Block:
+    """Name the used columns in the order of the table; at least one, so that rows can be counted."""
+    nodes = list(bound.walk(block))
+    for source in tuple(bound.sources(block.source)):
+        if not isinstance(source, bound.AccessSource) or isinstance(source.access, (Stored, Path)):
+            continue
+        if any(isinstance(node, bound.Star) and node.source == source.alias for node in nodes):
+            continue
+        named = [node for node in nodes if isinstance(node, bound.Column)]
+        used = dict.fromkeys(node.name for node in named if node.source in (None, source.alias))
+        if source.near is not None:
+            used |= {"coords": None, "id": None}
+            used.pop("distance", None)
+        loose = {node.name for node in named if node.source is None}
+        shown = dict(source.columns)
+        kept = [name for name in used if name not in loose or name in shown]
+        if _joined_naturally(block.source):
+            kept = list(dict.fromkeys([*kept, *shown]))
+        columns = tuple(kept) or ("id",)
+        block = with_source(block, source, replace(source, access=replace(source.access, columns=columns)))
+    return block
+
+
+def _joined_naturally(source: bound.Source | None) -> bool:
+    if not isinstance(source, bound.Join):
+        return False
+    return source.natural or _joined_naturally(source.left) or _joined_naturally(source.right)
+
+
+def available(access: Access) -> frozenset[str]:
+    """Columns an access gives beside those of its table."""
+    if isinstance(access, Nearest):
+        return frozenset({"distance"})
+    if isinstance(access, Neighbors):
+        return frozenset({"depth"} if access.near is None else {"depth", "distance"})
+    return frozenset()

@@ -1,0 +1,693 @@
+"""The engine's contract in plain Python: dicts, sorted lists and brute force.
+
+It is the oracle of the language and property tests, so it is written to be read, not to be fast.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from naive_vocabulary import AXES, CONNECTION_TYPES, CUSTOM, PROFILES, TOKEN_TYPES
+
+from ng_engine.errors import from_sqlstate
+
+Row = dict[str, Any]
+STAMP = pa.timestamp("us", tz="UTC")
+DICTIONARY = pa.dictionary(pa.int16(), pa.string())
+ARROW = {  # column -> (NGQL type, Arrow type); a column of one name has one type wherever it stands
+    **dict.fromkeys(("id", "source", "target", "activations", "connection", "query"), ("BIGINT", pa.int64())),
+    **dict.fromkeys(("key", "mutability"), ("TEXT", pa.string())),
+    **dict.fromkeys(("weight", "confidence", "rigidity"), ("REAL", pa.float32())),
+    **dict.fromkeys(("created_at", "updated_at", "last_activated_at"), ("TIMESTAMPTZ", STAMP)),
+    **dict.fromkeys(("evidence", "levels", "depth", "step"), ("INTEGER", pa.int32())),
+    **dict.fromkeys(("distance", "cost"), ("DOUBLE", pa.float64())),
+    "type": ("TEXT", DICTIONARY),
+    "coords": ("FLOAT[8]", pa.list_(pa.float32(), 8)),
+    "flags": ("INTEGER", pa.uint16()),
+    "props": ("JSON", pa.string()),
+}
+STORED = {
+    "tokens": ["id", "key", "type", "coords", "weight", "flags", "created_at", "updated_at", "props"],
+    "connections": "id source target type weight confidence rigidity mutability evidence activations levels"
+    " created_at updated_at last_activated_at props".split(),
+}
+FLOAT32 = {"weight", "confidence", "rigidity", *(f"l{i}" for i in range(1, 9))}
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq, "<>": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+ACTIVE_MUTABLE, MUTABLE, LOCKED = 5, 4, 128
+DEGREES = ("max_out_degree", "max_in_degree", "max_total_degree")
+
+
+def f32(value: Any) -> float:
+    """A number rounded to float32 and widened again; too large becomes an infinity, as a cast does."""
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))
+
+
+def point_of(values: Any) -> tuple[float, ...]:
+    """Eight finite coordinates, rounded to float32, without a negative zero."""
+    if isinstance(values, str) or len(values) != 8 or any(v is None or isinstance(v, str) for v in values):
+        raise from_sqlstate("22P02", "a point needs 8 coordinates")
+    point = tuple(f32(v) + 0.0 for v in values)
+    if not all(map(math.isfinite, point)):
+        raise from_sqlstate("22003", "a coordinate is not a finite number")
+    return point
+
+
+def distance(a: Sequence[float], b: Sequence[float], metric: Any) -> float:
+    """The definition: √Σ (s·δ)² in double precision, summed in axis order."""
+    total = 0.0
+    for x, y, scale, period in zip(a, b, *metric, strict=True):
+        if scale == 0.0:
+            continue
+        delta = abs(x - y)
+        if period > 0.0:
+            delta = math.fmod(delta, period) if delta > period else delta
+            delta = min(delta, period - delta)
+        total += (scale * delta) * (scale * delta)
+    return math.sqrt(total)
+
+
+class NaiveRelation:
+    """A finished answer: a list of dicts shown as columns."""
+
+    def __init__(self, columns: list[str], rows: list[Row], access: str, examined: int) -> None:
+        self.columns, self._rows, self.access = columns, rows, access
+        self.types = [ARROW.get(name, ("REAL", None))[0] for name in columns]
+        self.work = {"rows_examined": examined, "leaves_visited": 0, "leaves_total": 0, "edges_examined": 0}
+        self.num_rows = len(rows)
+
+    def __len__(self) -> int:
+        return self.num_rows
+
+    def rows(self, start: int = 0, count: int | None = None) -> list[tuple[Any, ...]]:
+        shown = self._rows[start : None if count is None else start + count]
+        return [tuple(self._value(row, name) for name in self.columns) for row in shown]
+
+    @staticmethod
+    def _value(row: Row, name: str) -> Any:
+        if name == "coords":
+            return list(row[name])
+        return json.loads(row[name]) if name == "props" and row[name] is not None else row[name]
+
+    def _table(self) -> pa.Table:
+        types = [ARROW.get(name, ("REAL", pa.float32()))[1] for name in self.columns]
+        arrays = []
+        for name, type_ in zip(self.columns, types, strict=True):
+            plain = pa.string() if type_ == DICTIONARY else type_
+            array = pa.array([row[name] for row in self._rows], plain)
+            arrays.append(array.dictionary_encode().cast(type_) if type_ == DICTIONARY else array)
+        return pa.table(arrays, names=self.columns)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._table().__arrow_c_stream__(requested_schema)
+
+    def __arrow_c_schema__(self) -> object:
+        return self._table().schema.__arrow_c_schema__()
+
+
+@dataclass
+class State:
+    """One version of a store; replaced, never changed."""
+
+    axes: list[str]
+    tokens: dict[int, Row] = field(default_factory=dict)
+    connections: dict[int, Row] = field(default_factory=dict)
+    token_types: dict[str, int] = field(default_factory=lambda: {n: i for i, n in enumerate(TOKEN_TYPES)})
+    connection_types: dict[str, tuple[int, str | None, str]] = field(
+        default_factory=lambda: dict(CONNECTION_TYPES)
+    )
+    profile: Row = field(default_factory=lambda: profiles()[0])
+    next_token: int = 1
+    next_connection: int = 1
+    version: int = 0
+    catalog_version: int = 1
+
+    def copy(self) -> State:
+        """A draft of the next version."""
+        draft = copy(self)
+        for name in ("tokens", "connections", "token_types", "connection_types", "profile"):
+            setattr(draft, name, dict(getattr(self, name)))
+        return draft
+
+
+class Store:
+    """What sessions share."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+
+def profiles() -> list[Row]:
+    """The built-in profiles as dicts."""
+    names = ("id", "name", "aliases", "scale", "flags")
+    return [
+        dict(
+            zip(names, rest, strict=True), period=[0.0] * 8, mode="quarantine" if rest[0] == 4 else "enforce"
+        )
+        | dict(zip(DEGREES, limits, strict=True))
+        for *rest, limits in PROFILES
+    ]
+
+
+class NaiveEngine:
+    """A session on a store in plain Python."""
+
+    def __init__(self, store: Store, pinned: State | None = None) -> None:
+        self._store, self._pinned = store, pinned
+        self.read_only = pinned is not None
+        self._draft: State | None = None
+        self._savepoints: list[tuple[str, State]] = []
+        self._local: Any = None
+
+    @classmethod
+    def memory(cls, axes: Sequence[str] | None = None) -> NaiveEngine:
+        return cls(Store(State(list(axes or AXES))))
+
+    def session(self) -> NaiveEngine:
+        return NaiveEngine(self._store)
+
+    def snapshot(self) -> NaiveEngine:
+        pinned = NaiveEngine(self._store, self._state)
+        pinned._local = self._local
+        return pinned
+
+    # ---- catalog and profile
+
+    @property
+    def _state(self) -> State:
+        return self._pinned or self._draft or self._store.state
+
+    axes = property(lambda self: self._state.axes)
+    version = property(lambda self: self._state.version)
+    catalog_version = property(lambda self: self._state.catalog_version)
+    in_transaction = property(lambda self: self._draft is not None)
+
+    def token_types(self) -> dict[str, int]:
+        return dict(self._state.token_types)
+
+    def connection_types(self) -> dict[str, tuple[int, str | None, str]]:
+        return dict(self._state.connection_types)
+
+    def cdna_profiles(self) -> list[Row]:
+        custom = [self._state.profile] if self._state.profile["id"] == CUSTOM else []
+        return profiles() + custom
+
+    def metric(self, profile: str | int | None = None) -> Any:
+        if profile is None:
+            return self._local or (self._state.profile["scale"], self._state.profile["period"])
+        found = self._profile(profile)
+        return found["scale"], found["period"]
+
+    def _profile(self, profile: str | int) -> Row:
+        for row in self.cdna_profiles():
+            if profile == row["id"] or str(profile).lower() in (row["name"], *row["aliases"]):
+                return row
+        raise from_sqlstate("42704", "no such CDNA profile")
+
+    def set_local_metric(self, metric: Any) -> None:
+        self._local = metric
+
+    def get_cdna_config(self) -> Row:
+        return dict(self._state.profile)
+
+    def get_cdna_scales(self) -> list[float]:
+        return list(self._state.profile["scale"])
+
+    def get_cdna_flags(self) -> int:
+        return int(self._state.profile["flags"])
+
+    def _change_profile(self, profile: Row) -> None:
+        with self._write() as state:
+            state.profile, state.catalog_version = profile, state.catalog_version + 1
+
+    def set_cdna_profile(self, profile: str | int) -> None:
+        self._change_profile(self._profile(profile))
+
+    def update_cdna_scales(self, scales: Sequence[float]) -> bool:
+        if len(scales) != 8 or not all(math.isfinite(s) and s >= 0 for s in scales):
+            raise from_sqlstate("22003", "scales are eight finite numbers, none negative")
+        custom = {"id": CUSTOM, "name": "custom", "aliases": [], "scale": [float(s) for s in scales]}
+        self._change_profile(self._state.profile | custom)
+        return True
+
+    def set_cdna_flags(self, flags: int) -> None:
+        self._change_profile(
+            self._state.profile | {"id": CUSTOM, "name": "custom", "aliases": [], "flags": flags}
+        )
+
+    def stats(self) -> dict[str, int]:
+        state = self._state
+        return {"tokens": len(state.tokens), "connections": len(state.connections), "version": state.version}
+
+    def settle(self) -> None:
+        """There is no background work."""
+
+    # ---- reads
+
+    def _full(self, row: Row) -> Row:
+        """A token row with a column per axis, under both names."""
+        coords = row["coords"]
+        return row | dict(zip(self.axes, coords, strict=True)) | {f"l{i}": v for i, v in enumerate(coords, 1)}
+
+    def _rows(self, table: str, filter: Any = None) -> list[Row]:
+        rows = [row for _, row in sorted(getattr(self._state, table).items())]
+        rows = [self._full(row) for row in rows] if table == "tokens" else rows
+        return [row for row in rows if filter is None or self._passes(row, filter)]
+
+    def _passes(self, row: Row, f: Any) -> bool:
+        kind = f[0]
+        if kind == "and":
+            return all(self._passes(row, part) for part in f[1:])
+        if kind == "or":
+            return any(self._passes(row, part) for part in f[1:])
+        if kind == "const":
+            return bool(f[1])
+        if kind == "distance":
+            _, op, point, metric, value = f
+            return OPERATORS[op](distance(row["coords"], point_of(point), metric or self.metric()), value)
+        value = row[f[1]]
+        if kind in ("is_null", "is_not_null"):
+            return (value is None) == (kind == "is_null")
+        if value is None:
+            return False
+        narrow = f[1] in FLOAT32 or f[1] in self.axes
+        wanted = [self._constant(v, narrow) for v in (f[2] if kind in ("in", "not_in") else [f[2]])]
+        if kind in ("in", "not_in"):
+            return (value in wanted) == (kind == "in") and not (kind == "not_in" and None in wanted)
+        return wanted[0] is not None and OPERATORS[kind](value, wanted[0])
+
+    @staticmethod
+    def _constant(value: Any, narrow: bool) -> Any:
+        if isinstance(value, datetime):
+            return value if value.tzinfo else value.replace(tzinfo=UTC)
+        return f32(value) if narrow and value is not None else value
+
+    def _relation(
+        self, table: str, rows: list[Row], columns: Any, access: str, extra: Sequence[str] = (), k: Any = None,
+        offset: int = 0,
+    ) -> NaiveRelation:  # fmt: skip
+        examined = len(getattr(self._state, table))
+        rows = rows[offset : None if k is None else offset + k]
+        return NaiveRelation(
+            [*STORED[table], *extra] if columns is None else list(columns), rows, access, examined
+        )
+
+    def scan(
+        self,
+        table: str,
+        *,
+        columns: Any = None,
+        filter: Any = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> NaiveRelation:
+        return self._relation(table, self._rows(table, filter), columns, "scan", k=limit, offset=offset)
+
+    def lookup(
+        self, table: str, column: str, values: Any, *, columns: Any = None, filter: Any = None,
+        limit: int | None = None, offset: int = 0,
+    ) -> NaiveRelation:  # fmt: skip
+        rows = [
+            row
+            for row in self._rows(table, filter)
+            if row[column] is not None and row[column] in list(values)
+        ]
+        return self._relation(table, rows, columns, column, k=limit, offset=offset)
+
+    def _ranked(self, rows: list[Row], point: Any, metric: Any, radius: float | None) -> list[Row]:
+        if radius is not None and not (radius >= 0 and math.isfinite(radius)):
+            raise from_sqlstate("22003", "a radius is a finite number, not negative")
+        point, metric = point_of(point), metric or self.metric()
+        measured = [row | {"distance": distance(row["coords"], point, metric)} for row in rows]
+        kept = [row for row in measured if radius is None or row["distance"] <= radius]
+        return sorted(kept, key=lambda row: (row["distance"], row["id"]))
+
+    def nearest(
+        self, points: Any, k: int | None = 10, *, radius: float | None = None, filter: Any = None, metric: Any = None,
+        exclude: Any = None, columns: Any = None, offset: int = 0,
+    ) -> NaiveRelation:  # fmt: skip
+        rows = self._rows("tokens", filter)
+        if exclude is not None:
+            left_out = self.resolve(exclude)
+            rows = [row for row in rows if row["id"] != left_out]
+        if np.ndim(points) == 2:
+            hits = [
+                {"query": i, "id": row["id"], "distance": row["distance"]}
+                for i, point in enumerate(points)
+                for row in self._ranked(rows, point, metric, radius)[:k]
+            ]
+            return self._relation("tokens", hits, ["query", "id", "distance"], "scan")
+        ranked = self._ranked(rows, points, metric, radius)
+        return self._relation("tokens", ranked, columns, "scan", ["distance"], k, offset)
+
+    def within(
+        self, points: Any, radius: float, *, filter: Any = None, metric: Any = None, exclude: Any = None,
+        columns: Any = None,
+    ) -> NaiveRelation:  # fmt: skip
+        return self.nearest(
+            points, None, radius=radius, filter=filter, metric=metric, exclude=exclude, columns=columns
+        )
+
+    def box(
+        self, low: Any, high: Any, *, filter: Any = None, columns: Any = None, limit: int | None = None,
+        offset: int = 0,
+    ) -> NaiveRelation:  # fmt: skip
+        rows = [
+            row
+            for row in self._rows("tokens", filter)
+            if all(lo is None or f32(lo) <= x for lo, x in zip(low, row["coords"], strict=True))
+            and all(hi is None or x <= f32(hi) for hi, x in zip(high, row["coords"], strict=True))
+        ]
+        return self._relation("tokens", rows, columns, "scan", k=limit, offset=offset)
+
+    def _steps(self, via: Any, direction: str) -> dict[int, list[tuple[int, int]]]:
+        """Token → (next token, connection) in connection order."""
+        steps: dict[int, list[tuple[int, int]]] = {}
+        for row in self._rows("connections"):
+            if via is None or row["type"] in via:
+                if direction in ("out", "both"):
+                    steps.setdefault(row["source"], []).append((row["target"], row["id"]))
+                if direction in ("in", "both"):
+                    steps.setdefault(row["target"], []).append((row["source"], row["id"]))
+        return steps
+
+    def neighbors(
+        self, tokens: Any, depth: tuple[int, int] = (1, 1), *, via: Any = None, direction: str = "out",
+        filter: Any = None, near: Any = None, radius: float | None = None, metric: Any = None, k: int | None = None,
+        offset: int = 0, columns: Any = None,
+    ) -> NaiveRelation:  # fmt: skip
+        seeds = [
+            self.resolve(t) for t in (tokens if isinstance(tokens, (list, tuple, np.ndarray)) else [tokens])
+        ]
+        steps, hops, frontier = self._steps(via, direction), dict.fromkeys(seeds, 0), seeds
+        for level in range(1, depth[1] + 1):
+            frontier = list(dict.fromkeys(t for f in frontier for t, _ in steps.get(f, []) if t not in hops))
+            hops |= dict.fromkeys(frontier, level)
+        reached = [id_ for id_, level in hops.items() if level > 0 and depth[0] <= level <= depth[1]]
+        rows = [self._full(self._state.tokens[i]) | {"depth": hops[i]} for i in reached]
+        rows = [row for row in rows if filter is None or self._passes(row, filter)]
+        extra = ["depth"] if near is None else ["depth", "distance"]
+        if near is None:
+            rows.sort(key=lambda row: (row["depth"], row["id"]))
+        else:
+            rows = self._ranked(rows, near, metric, radius)
+        return self._relation("tokens", rows, columns, "adjacency", extra, k, offset)
+
+    def path(
+        self,
+        source: Any,
+        target: Any,
+        *,
+        via: Any = None,
+        max_depth: int | None = None,
+        direction: str = "out",
+    ) -> NaiveRelation:
+        start, goal = self.resolve(source), self.resolve(target)
+        steps, came, frontier, depth = self._steps(via, direction), {start: (0, 0)}, [start], 0
+        while frontier and goal not in came and (max_depth is None or depth < max_depth):
+            reached: list[int] = []
+            for at in frontier:
+                for to, connection in steps.get(at, []):
+                    if to not in came:
+                        came[to] = (at, connection)
+                        reached.append(to)
+            frontier, depth = reached, depth + 1
+        way: list[tuple[int, int | None]] = []
+        at = goal if goal in came else 0
+        while at:
+            way.append((at, came[at][1] or None))
+            at = came[at][0]
+        rows = [
+            {"step": i, "connection": connection, "cost": float(i)}
+            | {name: self._state.tokens[id_][name] for name in ("id", "key", "type")}
+            for i, (id_, connection) in enumerate(reversed(way))
+        ]
+        columns = ["step", "id", "key", "type", "connection", "cost"]
+        return NaiveRelation(columns, rows, "adjacency", len(self._state.connections))
+
+    def count(self, table: str, filter: Any = None) -> int:
+        return len(self._rows(table, filter))
+
+    def resolve(self, token: Any) -> int:
+        found = token if not isinstance(token, str) else self._by_key(token)
+        if isinstance(found, bool) or found not in self._state.tokens:
+            raise from_sqlstate("42704", "token does not exist")
+        return int(found)
+
+    def _by_key(self, key: str) -> int | None:
+        return next((row["id"] for row in self._state.tokens.values() if row["key"] == key), None)
+
+    def point(self, token: Any) -> list[float]:
+        return list(self._state.tokens[self.resolve(token)]["coords"])
+
+    # ---- writes
+
+    @contextmanager
+    def _write(self) -> Iterator[State]:
+        if self.read_only:
+            raise from_sqlstate("25006", "cannot write: the session is read-only")
+        draft = self._state.copy()
+        draft.version += 1
+        yield draft
+        if self._draft is None:
+            self._store.state = draft
+        else:
+            self._draft = draft
+
+    def create_tokens(self, arrow: Any, *, on_conflict: str | None = None) -> Any:
+        ids = []
+        with self._write() as state:
+            keys = {row["key"] for row in state.tokens.values()}
+            for given in pa.table(arrow).to_pylist():
+                taken = given.get("id") in state.tokens or (
+                    given.get("key") is not None and given["key"] in keys
+                )
+                if taken and on_conflict == "nothing":
+                    continue
+                if taken:
+                    raise from_sqlstate("23505", "a token with this id or key exists")
+                now = datetime.now(UTC)
+                row = {
+                    "id": given.get("id") or state.next_token,
+                    "key": None,
+                    "type": "undefined",
+                    "weight": 0.5,
+                }
+                row |= {"flags": ACTIVE_MUTABLE, "created_at": now, "updated_at": now, "props": None}
+                row |= self._token_fields(state, given, None)
+                if "coords" not in row:
+                    raise from_sqlstate("23502", "a token needs coords")
+                state.tokens[row["id"]] = row
+                state.next_token = max(state.next_token, row["id"] + 1)
+                keys.add(row["key"])
+                ids.append(row["id"])
+        return np.array(ids, np.int64)
+
+    def _token_fields(self, state: State, given: Row, old: Row | None) -> Row:
+        """The given columns, checked and normalised; None means the default and is left out, save key and props."""
+        kept = ("key", "props")
+        fields = {n: v for n, v in given.items() if n in STORED["tokens"] and (v is not None or n in kept)}
+        axes = {name: i for i, name in enumerate(self.axes)} | {f"l{i + 1}": i for i in range(8)}
+        moved = {axes[n]: v for n, v in given.items() if n in axes}
+        if moved and "coords" not in fields:
+            if old is None and len(moved) != 8:
+                raise from_sqlstate("22P02", "a point needs 8 coordinates")
+            fields["coords"] = [moved.get(i, old["coords"][i] if old else None) for i in range(8)]
+        if "coords" in fields:
+            fields["coords"] = point_of(fields["coords"])
+        if "weight" in fields:
+            self._check(fields["weight"], 0.0, 1.0, "token weight")
+            fields["weight"] = f32(fields["weight"])
+        if "type" in fields:
+            fields["type"] = fields["type"].lower()
+            if fields["type"] not in state.token_types:
+                self._new_type(state, state.token_types, fields["type"])
+        if isinstance(fields.get("props"), dict):
+            fields["props"] = json.dumps(fields["props"])
+        return fields
+
+    def _new_type(self, state: State, types: dict[str, Any], name: str) -> None:
+        if state.profile["flags"] & 8:
+            raise from_sqlstate("23514", "strict: an unknown type name")
+        code = 256 + sum((c if isinstance(c, int) else c[0]) >= 256 for c in types.values())
+        types[name] = code if types is state.token_types else (code, None, "learnable")
+        state.catalog_version += 1
+
+    def _check(self, value: float, low: float, high: float, what: str) -> None:
+        if not math.isfinite(value):
+            raise from_sqlstate("22003", f"{what} is not finite")
+        if self._state.profile["flags"] & 1 and not low <= value <= high:
+            raise from_sqlstate("23514", f"{what} is outside {low}…{high}")
+
+    def update_tokens(self, arrow: Any) -> int:
+        changed = 0
+        with self._write() as state:
+            for given in pa.table(arrow).to_pylist():
+                old = state.tokens.get(given["id"])
+                if old is None:
+                    continue
+                if not old["flags"] & MUTABLE or old["flags"] & LOCKED:
+                    raise from_sqlstate("23514", "the token is not mutable")
+                key = given.get("key")
+                if key is not None and any(r["key"] == key and r is not old for r in state.tokens.values()):
+                    raise from_sqlstate("23505", "a token with this key exists")
+                fields = self._token_fields(state, given, old) | {"updated_at": datetime.now(UTC)}
+                state.tokens[old["id"]] = old | fields
+                changed += 1
+        return changed
+
+    def delete_tokens(self, ids: Any) -> int:
+        with self._write() as state:
+            gone = {int(i) for i in ids} & set(state.tokens)
+            for id_ in gone:
+                del state.tokens[id_]
+            state.connections = {
+                i: row for i, row in state.connections.items() if not {row["source"], row["target"]} & gone
+            }
+        return len(gone)
+
+    def create_connections(self, arrow: Any, *, on_conflict: str | None = None) -> Any:
+        ids = []
+        with self._write() as state:
+            known = {(r["source"], r["target"], r["type"]) for r in state.connections.values()}
+            for given in pa.table(arrow).to_pylist():
+                row = self._connection_row(state, given)
+                edge = (row["source"], row["target"], row["type"])
+                if edge in known or row["id"] in state.connections:
+                    if on_conflict == "nothing":
+                        continue
+                    raise from_sqlstate("23505", "this connection exists")
+                self._check_degrees(state, row)
+                state.connections[row["id"]] = row
+                state.next_connection = max(state.next_connection, row["id"] + 1)
+                known.add(edge)
+                ids.append(row["id"])
+        return np.array(ids, np.int64)
+
+    def _connection_row(self, state: State, given: Row) -> Row:
+        now = datetime.now(UTC)
+        row = {"id": given.get("id") or state.next_connection, "type": "associated_with", "weight": 1.0}
+        row |= {
+            "confidence": 0.5,
+            "rigidity": 0.5,
+            "mutability": None,
+            "evidence": 0,
+            "activations": 0,
+            "levels": 0,
+        }
+        row |= {"created_at": now, "updated_at": now, "last_activated_at": None, "props": None}
+        row |= self._connection_fields(state, given)
+        for end in ("source", "target"):
+            found = self._by_key(row[end]) if isinstance(row[end], str) else row[end]
+            if found not in state.tokens:
+                raise from_sqlstate("23503", f"the {end} token does not exist")
+            row[end] = found
+        row["mutability"] = row["mutability"] or state.connection_types[row["type"]][2]
+        return row
+
+    def _connection_fields(self, state: State, given: Row) -> Row:
+        fields = {
+            n: v for n, v in given.items() if n in STORED["connections"] and (v is not None or n == "props")
+        }
+        for name, low, high in (("weight", -10.0, 10.0), ("confidence", 0.0, 1.0), ("rigidity", 0.0, 1.0)):
+            if name in fields:
+                self._check(fields[name], low, high, name)
+                fields[name] = f32(fields[name])
+        if "type" in fields:
+            fields["type"] = fields["type"].lower()
+            if fields["type"] not in state.connection_types:
+                self._new_type(state, state.connection_types, fields["type"])
+        if isinstance(fields.get("props"), dict):
+            fields["props"] = json.dumps(fields["props"])
+        return fields
+
+    def _check_degrees(self, state: State, row: Row) -> None:
+        rows = state.connections.values()
+        out = 1 + sum(r["source"] == row["source"] for r in rows)
+        into = 1 + sum(r["target"] == row["target"] for r in rows)
+        limits = [state.profile[name] for name in DEGREES]
+        if state.profile["flags"] & 1 and any(n > m > 0 for n, m in zip((out, into), limits, strict=False)):
+            raise from_sqlstate("23514", "the degree limit is reached")
+
+    def update_connections(self, arrow: Any) -> int:
+        changed = 0
+        with self._write() as state:
+            for given in pa.table(arrow).to_pylist():
+                old = state.connections.get(given["id"])
+                if old is not None:
+                    fields = self._connection_fields(state, given) | {"updated_at": datetime.now(UTC)}
+                    state.connections[old["id"]] = old | fields
+                    changed += 1
+        return changed
+
+    def delete_connections(self, ids: Any) -> int:
+        with self._write() as state:
+            gone = {int(i) for i in ids} & set(state.connections)
+            for id_ in gone:
+                del state.connections[id_]
+        return len(gone)
+
+    def weave(
+        self, ids: Any, k: int, *, type: str = "associated_with", weight: float = 1.0, confidence: float = 0.5,
+        metric: Any = None, on_conflict: str | None = None,
+    ) -> Any:  # fmt: skip
+        edges = [
+            {"source": int(i), "target": row[0], "type": type, "weight": weight, "confidence": confidence}
+            for i in ids
+            for row in self.nearest(
+                self.point(int(i)), k, metric=metric, exclude=int(i), columns=["id"]
+            ).rows()
+        ]
+        if not edges:
+            return np.array([], np.int64)
+        return self.create_connections(pa.Table.from_pylist(edges), on_conflict=on_conflict)
+
+    # ---- transactions
+
+    def begin(self, read_only: bool = False) -> None:
+        if self._draft is not None:
+            raise from_sqlstate("25001", "a transaction is already open")
+        self._draft, self.read_only = self._store.state, read_only
+
+    def _end(self) -> State:
+        if self._draft is None:
+            raise from_sqlstate("25P01", "no transaction is open")
+        draft, self._draft, self._savepoints, self._local, self.read_only = self._draft, None, [], None, False
+        return draft
+
+    def commit(self) -> None:
+        self._store.state = self._end()
+
+    def rollback(self) -> None:
+        self._end()
+
+    def savepoint(self, name: str) -> None:
+        if self._draft is None:
+            raise from_sqlstate("25P01", "no transaction is open")
+        self._savepoints.append((name, self._draft))
+
+    def _savepoint(self, name: str) -> int:
+        for i in reversed(range(len(self._savepoints))):
+            if self._savepoints[i][0] == name:
+                return i
+        raise from_sqlstate("3B001", f'savepoint "{name}" does not exist')
+
+    def rollback_to(self, name: str) -> None:
+        i = self._savepoint(name)
+        self._draft = self._savepoints[i][1]
+        del self._savepoints[i + 1 :]
+
+    def release(self, name: str) -> None:
+        del self._savepoints[self._savepoint(name) :]
