@@ -45,26 +45,25 @@ def near(db: ng.Database) -> None:
 
 def paths(db: ng.Database) -> None:
     """Ways from word to word over the woven connections."""
-    for start, end in [("beach", "winter"), ("grief", "joy")]:
+    for start, end in [("thunder", "silence"), ("grief", "joy"), ("war", "peace")]:
         steps = db.graph.path(start, end, via=["similar"]).dicts()
         print(" → ".join(step["key"] for step in steps))
     print()
 
 
 def relational(db: ng.Database) -> None:
-    """A result is a table for DuckDB, pandas and polars; nothing is copied on the way."""
-    result = db.execute("SELECT key, distance, valence, auditory FROM tokens NEAR 'war' WITHIN 2.5")
-    print(
-        f"{len(result)} words within 2.5 of war ({result.rows_examined:,} of {db.tokens.count():,} examined)"
-    )
+    """A result is a table for DuckDB, pandas and polars as it is."""
+    result = db.execute("SELECT key, distance, valence, arousal FROM tokens NEAR 'thunder' WITHIN 3")
+    total = db.tokens.count()
+    print(f"{len(result)} words within 3 of thunder; {result.rows_examined:,} of {total:,} examined")
     print(
         result.sql("""
-            SELECT auditory > 1 AS loud, count(*) AS words, avg(valence) AS valence,
-                   min_by(key, distance) AS nearest
-            FROM result GROUP BY ALL ORDER BY words DESC
+            SELECT CASE WHEN valence < 0 THEN 'unpleasant' ELSE 'pleasant' END AS mood,
+                   count(*) AS words, round(avg(arousal), 2) AS arousal, min_by(key, distance) AS nearest
+            FROM result GROUP BY mood ORDER BY words DESC
         """)
     )
-    print("loudest:", result.pl().sort("auditory", descending=True)["key"].head(5).to_list(), "\n")
+    print("calmest:", ", ".join(result.pl().sort("arousal")["key"].head(6)), "\n")
 
 
 def draw(db: ng.Database) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from typing import Any
 
 from neurograph.database import Database
+from neurograph.settings import seconds
 from ng_engine import RuntimeStorage
 from ng_engine.errors import NotSupportedError, from_sqlstate
 
@@ -70,14 +70,13 @@ def connect(
     _later("statement_timeout", statement_timeout, None)
     _later("history_versions", history_versions, 1000)
     _later("accept_history", accept_history, False)
-    seconds = _seconds("busy_timeout", busy_timeout)
     if isinstance(allowed_paths, (str, bytes, os.PathLike)):
         raise TypeError("allowed_paths is a sequence of paths, not one path")
     storage = RuntimeStorage.memory(list(axes) if axes is not None else None)
     return Database(
         storage,
         read_only=bool(read_only),
-        busy_timeout=seconds,
+        busy_timeout=seconds("busy_timeout", busy_timeout),
         allow_external=bool(allow_external),
         allowed_paths=None if allowed_paths is None else [os.fspath(allowed) for allowed in allowed_paths],
     )
@@ -86,11 +85,3 @@ def connect(
 def _later(name: str, value: Any, default: Any) -> None:
     if value != default:
         raise NotSupportedError(f"{name} is not supported yet")
-
-
-def _seconds(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is a number of seconds, not {type(value).__name__}")
-    if not math.isfinite(value) or value < 0:
-        raise from_sqlstate("22023", f"{name} is a finite number of seconds, not negative")
-    return float(value)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from ng_arrow import display
 from ng_arrow.tables import empty_table, python_rows, stream_to_reader, stream_to_table
-from ng_arrow.types import schema_types
 from ng_engine.errors import NotSupportedError, from_sqlstate
+from ngql.execute import Answer
 
 if TYPE_CHECKING:
     import pandas
     import polars
-    import pyarrow
 
     from ng_arrow.duck import Tail
+    from ng_arrow.tables import RecordBatchReader, Table
 
 __all__ = ["Result"]
 
@@ -59,76 +59,46 @@ class Result:
         >>> db.close()
     """
 
-    __slots__ = (
-        "_at",
-        "_buffer",
-        "_rows",
-        "_tail",
-        "_types",
-        "_work",
-        "elapsed",
-        "rowcount",
-        "statement_type",
-    )
+    __slots__ = ("_answer", "_at", "_buffer", "_rows", "_tail", "elapsed", "rowcount", "statement_type")
 
-    def __init__(
-        self,
-        rows: Any,
-        tail: Tail,
-        statement_type: str = "SELECT",
-        rowcount: int | None = None,
-        *,
-        types: Sequence[str] | None = None,
-        work: Mapping[str, int] | None = None,
-        elapsed: float = 0.0,
-    ) -> None:
+    def __init__(self, answer: Answer, tail: Tail, elapsed: float = 0.0) -> None:
         """Made by the database, not by users.
 
         Args:
-            rows: a relation of the engine, a `pyarrow.Table`, or None when the statement has no rows to give.
+            answer: what the statement gave.
             tail: runs `sql`.
-            statement_type: the statement's first words.
-            rowcount: rows written; None counts `rows`.
-            types: NGQL types where Arrow's say less.
-            work: what the engine did, where `rows` does not say.
             elapsed: seconds.
         """
-        self._rows = rows
+        self._answer = answer
+        self._rows = answer.relation
         self._tail = tail
-        self._types = types
-        self._work = work
         self._at = 0
-        self._buffer: list[tuple[Any, ...]] = []
-        self.statement_type = statement_type
-        self.rowcount: int = (0 if rows is None else len(rows)) if rowcount is None else rowcount
+        self._buffer: list[tuple[Any, ...]] | None = None
+        self.statement_type = answer.statement_type
+        self.rowcount = answer.rowcount
         self.elapsed = elapsed
+
+    @classmethod
+    def of(cls, rows: Any, tail: Tail, began: float) -> Result:
+        """A result of rows that no statement asked for, but a call at `began` (`perf_counter`)."""
+        return cls(Answer(rows, "SELECT", len(rows)), tail, perf_counter() - began)
 
     # -- shape ----------------------------------------------------------------------------------------------
 
     @property
     def columns(self) -> list[str]:
         """Column names, in order."""
-        rows = self._rows
-        if rows is None:
-            return []
-        return list(rows.columns if self._is_relation else rows.column_names)
+        return self._answer.columns
 
     @property
     def types(self) -> list[str]:
         """NGQL type of each column: ``BIGINT``, ``TEXT``, ``FLOAT[8]``, ``TIMESTAMPTZ``, …."""
-        if self._rows is None:
-            return []
-        if self._types is not None:
-            return list(self._types)
-        return list(self._rows.types) if self._is_relation else schema_types(self._rows.schema)
+        return self._answer.types
 
     @property
     def rows_examined(self) -> int:
         """How many rows the engine looked at to find these."""
-        work = self._work
-        if work is None and self._is_relation:
-            work = self._rows.work
-        return 0 if work is None else int(work.get("rows_examined", 0))
+        return int(self._answer.work.get("rows_examined", 0))
 
     @property
     def _is_relation(self) -> bool:
@@ -148,13 +118,12 @@ class Result:
         if self._is_relation:
             values: list[tuple[Any, ...]] = self._rows.rows(start, count)
             return values
-        return list(python_rows(self._rows, self._types, start, count))
+        return list(python_rows(self._rows, self.types, start, count))
 
     def fetchone(self) -> tuple[Any, ...] | None:
         """The next row, or None after the last."""
         if not self._buffer:
-            self._buffer = self._values(self._at, _FETCHED)
-            self._buffer.reverse()
+            self._buffer = self._values(self._at, _FETCHED)[::-1]
             if not self._buffer:
                 return None
         self._at += 1
@@ -166,14 +135,14 @@ class Result:
             raise from_sqlstate("22023", "the number of rows to fetch is not negative")
         values = self._values(self._at, size)
         self._at += len(values)
-        self._buffer = []
+        self._buffer = None
         return values
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         """The rows not fetched yet."""
         values = self._values(self._at, None)
         self._at += len(values)
-        self._buffer = []
+        self._buffer = None
         return values
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
@@ -197,11 +166,11 @@ class Result:
 
     # -- Arrow ----------------------------------------------------------------------------------------------
 
-    def arrow(self) -> pyarrow.Table:
+    def arrow(self) -> Table:
         """The rows as a `pyarrow.Table` that shares the engine's memory."""
         return empty_table() if self._rows is None else stream_to_table(self._rows)
 
-    def reader(self) -> pyarrow.RecordBatchReader:
+    def reader(self) -> RecordBatchReader:
         """The rows as a `pyarrow.RecordBatchReader`, batch by batch; a new one each time."""
         return stream_to_reader(self)
 
@@ -246,11 +215,11 @@ class Result:
             >>> with ng.connect() as db:
             ...     r = db.execute("SELECT name FROM connection_types WHERE family = $f", {"f": "causal"})
             ...     r.sql("SELECT count(*) FROM result WHERE name LIKE $like", {"like": "c%"}).fetchone()
-            (4,)
+            (3,)
         """
         began = perf_counter()
         table = self._tail.run(query, {"result": self}, params, user_sql=True)
-        return Result(table, self._tail, "SELECT", elapsed=perf_counter() - began)
+        return Result.of(table, self._tail, began)
 
     def to_duckdb(self, connection: Any, name: str) -> None:
         """Register these rows in a DuckDB connection of the user's own.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import threading
 import weakref
@@ -21,7 +22,7 @@ from ng_engine.errors import Error, InterfaceError, from_sqlstate
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
-__all__ = ["Tail", "open_connection"]
+__all__ = ["DuckDBPyConnection", "Tail", "leak", "open_connection"]
 
 _BATCH_ROWS = 1 << 16
 _CLOSE_WAIT = 5.0  # seconds; an interrupted statement ends within milliseconds
@@ -291,6 +292,19 @@ class Tail:
         for job in running:
             job.cancel("canceling statement due to user request")
 
+    def before_fork(self) -> None:
+        """Close an idle instance: a child that inherits one crashes when it ends. The next run opens another."""
+        if not self._running:
+            self._forget_instance()
+
+    def after_fork_in_child(self) -> None:
+        """Refuse everything, and never free an instance that was busy: its threads are the parent's."""
+        self._closed = True
+        if self._closer is not None:
+            self._closer.detach()
+        if self._connection is not None:
+            leak(self._connection)
+
     def close(self) -> None:
         """Cancel what runs and close the instance; tables already returned stay valid. Idempotent."""
         with self._lock:
@@ -302,6 +316,11 @@ class Tail:
         self._workers.close()
         if self._pid == os.getpid():
             self._forget_instance()
+
+
+def leak(thing: object) -> None:
+    """Keep an object until the process ends, past the end of the interpreter, so that it is never freed."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
 def _close(connection: DuckDBPyConnection) -> None:

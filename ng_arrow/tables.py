@@ -10,17 +10,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pyarrow import RecordBatchReader, Table
 
-from ng_arrow.types import arrow_type, schema_types
+from ng_arrow.types import schema_types
 
 __all__ = [
+    "RecordBatchReader",
+    "Table",
     "empty_table",
     "python_rows",
     "schema_of",
     "stream_to_reader",
     "stream_to_table",
     "table_from_any",
-    "typed_table",
 ]
 
 _UTC = datetime.UTC
@@ -51,30 +53,6 @@ def schema_of(stream: Any) -> pa.Schema:
 def empty_table() -> pa.Table:
     """A table without columns and rows."""
     return pa.table({})
-
-
-def typed_table(names: Sequence[str], types: Sequence[str], columns: Sequence[Sequence[Any]]) -> pa.Table:
-    """A table of Python values.
-
-    Args:
-        names: column names.
-        types: NGQL type of each; one that no column of a store has is inferred from the values.
-        columns: the values of each column; a JSON column takes objects.
-
-    Example:
-        >>> typed_table(["name", "code"], ["TEXT", "INTEGER"], [["a", "b"], [1, None]]).to_pylist()
-        [{'name': 'a', 'code': 1}, {'name': 'b', 'code': None}]
-    """
-    arrays, fields = [], []
-    for name, type_name, values in zip(names, types, columns, strict=True):
-        if type_name == "JSON":
-            values = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
-        array = pa.array(values, arrow_type(type_name))
-        arrays.append(array)
-        fields.append(
-            pa.field(name, array.type, metadata={"ngql:type": "JSON"} if type_name == "JSON" else None)
-        )
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
 def table_from_any(data: Any, json_columns: Sequence[str] = ("props",)) -> pa.Table:

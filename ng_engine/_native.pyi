@@ -245,7 +245,7 @@ class RuntimeStorage:
         offset: int = 0,
         columns: Sequence[str] | None = None,
     ) -> Relation:
-        """Tokens that m to n hops reach, by depth and id, or with `near` by distance and id."""
+        """Tokens that m to n hops reach (`depth=n` is 1 to n), by depth and id, or with `near` by distance and id."""
     def path(
         self,
         source: _Token,

@@ -8,7 +8,7 @@ would refuse does not count.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ngql.ast import Span
@@ -20,7 +20,7 @@ __all__ = ["Automaton", "Refused"]
 Action = Callable[[list[Any], Span], Any]
 
 # A word that is a keyword only before one of these, although the parser could take it: elsewhere it is a name.
-# "word" stands for any word, "string" for a string.
+# "word" stands for any word, "string" for a string, "number" for an integer or a parameter.
 _ONLY_BEFORE: dict[str, frozenset[str]] = {
     "ARRAY": frozenset("["),
     "AT": frozenset(("time",)),
@@ -32,6 +32,7 @@ _ONLY_BEFORE: dict[str, frozenset[str]] = {
     "FILTER": frozenset("("),
     "GRAPH_TABLE": frozenset("("),
     "GROUPING": frozenset(("sets",)),
+    "INTERVAL": frozenset(("(", "string", "number")),
     "OVER": frozenset(("(", "word")),
     "ROLLUP": frozenset("("),
     "TRY_CAST": frozenset("("),
@@ -57,14 +58,14 @@ class Automaton:
 
     Args:
         tables: the language.
-        tokens: the statement; types of words are filled in as they are read.
+        tokens: the statement; types of words are filled in as they are read, and `<-` may be cut in two.
         actions: what builds the tree, by name; None only checks.
     """
 
     __slots__ = ("_actions", "_last", "_starts", "_tables", "_tokens", "_values", "states")
 
     def __init__(
-        self, tables: Tables, tokens: Sequence[Token], actions: dict[str, Action] | None = None
+        self, tables: Tables, tokens: list[Token], actions: Mapping[str, Action] | None = None
     ) -> None:
         self._tables = tables
         self._tokens = tokens
@@ -84,21 +85,34 @@ class Automaton:
             Refused: at the first token that no statement can have there.
         """
         tokens = self._tokens
-        for index in range(len(tokens) if count is None else count):
+        index = 0
+        while index < (len(tokens) if count is None else count):
             token = tokens[index]
             if token.type == "WORD":
                 token.type = self.classify(index)
+            elif token.text == "<-" and not self.accepts(token.type):
+                token = self._split(index)
             self._feed(index, token.type)
             self._last = token
+            index += 1
         if count is not None:
             return None
         self._feed(len(tokens), END)
         return self._values[-1]
 
+    def refusing_state(self, index: int) -> int:
+        """The state in which the token at `index` (or the end) is refused, after everything before it was read."""
+        try:
+            self._feed(index, END if index == len(self._tokens) else self._tokens[index].type)
+        except Refused:
+            return self.states[-1]
+        raise ValueError("the token is not refused")
+
     def _feed(self, index: int, terminal: str) -> None:
         """Reduce as far as `terminal` says, then shift it."""
         actions, gotos, rules = self._tables.actions, self._tables.gotos, self._tables.rules
         states, values, starts = self.states, self._values, self._starts
+        shortcuts = self._tables.shortcuts
         build = self._actions
         end = self._tables.end
         while True:
@@ -113,9 +127,16 @@ class Automaton:
                 return
             name, origin, size, passes_on, melts = rules[~target]
             if passes_on:
-                # The symbol keeps its value and start; only the state on top changes.
-                states.pop()
-                states.append(gotos[states[-1]][origin])
+                # The symbol keeps its value and start; only the state on top changes. An operand passes a dozen
+                # levels of precedence this way, so where they end is remembered.
+                key = (states[-2], states[-1], terminal)
+                top = shortcuts.get(key)
+                if top is None:
+                    top = gotos[states[-2]][origin]
+                    while (target := actions[top].get(terminal, 0)) < 0 and rules[~target][3]:
+                        top = gotos[states[-2]][rules[~target][1]]
+                    shortcuts[key] = top
+                states[-1] = top
                 continue
             if size:
                 taken = values[-size:]
@@ -164,13 +185,26 @@ class Automaton:
                 return "NAME"
         return keyword
 
+    def _split(self, index: int) -> Token:
+        """Take `a <-1` as a comparison where no arrow can stand."""
+        token = self._tokens[index]
+        less, minus = (self._tables.symbols[symbol] for symbol in "<-")
+        line, column, start = token.line, token.column, token.start
+        self._tokens[index : index + 1] = [
+            Token(less, "<", line, column, start, start + 1),
+            Token(minus, "-", line, column + 1, start + 1, start + 2),
+        ]
+        return self._tokens[index]
+
     def _before(self, index: int, what: str) -> bool:
-        """Whether the next token is a string, a word, or this very word or symbol."""
+        """Whether the next token is a string, a number, a word, or this very word or symbol."""
         if index + 1 >= len(self._tokens):
             return False
         following = self._tokens[index + 1]
         if what == "string":
             return following.type == "STRING"
+        if what == "number":
+            return following.type in ("INT", "PARAMETER")
         if what == "word":
             return following.type in ("WORD", "NAME")
         return following.text.lower() == what
@@ -198,6 +232,23 @@ class Automaton:
             if terminal == END and state == self._tables.end:
                 return True
             above.append(state)
+
+    def name_roles(self) -> set[str]:
+        """The rules that a name ends here, if one can stand here: what kind of thing it would name."""
+        actions, gotos, rules = self._tables.actions, self._tables.gotos, self._tables.rules
+        if not self.accepts("NAME"):
+            return set()
+        states = list(self.states)
+        while (target := actions[states[-1]]["NAME"]) < 0:
+            _name, origin, size, _passes_on, _melts = rules[~target]
+            if size:
+                del states[-size:]
+            states.append(gotos[states[-1]][origin])
+        named = actions[gotos[states[-1]]["name"]]
+        roles = {rules[~target][1] for target in named.values() if target < 0}
+        if self._tables.symbols["="] in named:
+            roles.add("assignment")
+        return roles
 
     def expected(self) -> set[str]:
         """All terminals that the statement can go on with."""

@@ -6,8 +6,11 @@ are immutable; `span` (where the node came from) takes no part in equality.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ngql import types
@@ -313,7 +316,7 @@ class NeighborsSource:
     alias: str
     columns: tuple[tuple[str, str], ...]
     token: Expr
-    depth: tuple[int, int] = (1, 1)
+    depth: tuple[Expr, Expr]
     via: tuple[str, ...] | None = None
     direction: str = "out"
     near: Near | None = None
@@ -329,7 +332,7 @@ class PathSource:
     start: Expr
     goal: Expr
     via: tuple[str, ...] | None = None
-    max_depth: int | None = None
+    max_depth: Expr | None = None
     direction: str = "out"
     span: Span | None = field(default=None, compare=False, repr=False)
 
@@ -464,46 +467,63 @@ class ValuesQuery(_Tail):
 Query = Block | SetOperation | ValuesQuery
 
 
+@cache
+def _parts(kind: type) -> tuple[str, ...] | None:
+    """The fields of a node's class that may hold nodes; None for what is no node."""
+    if not is_dataclass(kind):
+        return None
+    return tuple(spec.name for spec in fields(kind) if spec.compare)
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None), Span, datetime})
+
+
 def children(node: Any) -> Iterator[Any]:
     """The nodes directly inside a node, in the order of its fields."""
-    for spec in fields(node):
-        yield from _nodes(getattr(node, spec.name))
+    for name in _parts(type(node)) or ():
+        value = getattr(node, name)
+        if type(value) not in _PLAIN:
+            yield from _nodes(value)
 
 
 def _nodes(value: Any) -> Iterator[Any]:
-    if isinstance(value, tuple):
+    if type(value) is tuple:
         for entry in value:
-            yield from _nodes(entry)
-    elif is_dataclass(value) and not isinstance(value, Span):
+            if type(entry) not in _PLAIN:
+                yield from _nodes(entry)
+    elif _parts(type(value)) is not None:
         yield value
 
 
 def walk(node: Any, into_queries: bool = True) -> Iterator[Any]:
-    """The node and everything below it; without recursion, so depth costs no stack."""
+    """The node and everything below it, in the order of the text; without recursion, so depth costs no stack."""
     stack = [node]
     while stack:
         at = stack.pop()
         yield at
         if into_queries or not isinstance(at, Subquery):
-            stack.extend(reversed(list(children(at))))
+            below = list(children(at))
+            below.reverse()
+            stack += below
         elif at.operand is not None:
             stack.append(at.operand)
 
 
 def rewrite(node: Any, change: Callable[[Any], Any]) -> Any:
     """The tree with `change` applied to every node, children first; parts that stay the same are shared."""
-    if isinstance(node, tuple):
-        done = tuple(rewrite(entry, change) for entry in node)
-        return node if all(a is b for a, b in zip(done, node, strict=True)) else done
-    if not is_dataclass(node) or isinstance(node, Span):
+    if type(node) is tuple:
+        done = [entry if type(entry) in _PLAIN else rewrite(entry, change) for entry in node]
+        return node if all(map(operator.is_, done, node)) else tuple(done)
+    names = _parts(type(node))
+    if names is None:
         return node
     changed = {}
-    for spec in fields(node):
-        value = getattr(node, spec.name)
-        if isinstance(value, tuple) or is_dataclass(value):
+    for name in names:
+        value = getattr(node, name)
+        if type(value) not in _PLAIN:
             done = rewrite(value, change)
             if done is not value:
-                changed[spec.name] = done
+                changed[name] = done
     return change(replace(node, **changed) if changed else node)
 
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 
 from ng_engine.errors import Error, NgqlSyntaxError, from_sqlstate
 from ngql.automaton import Automaton, Refused
 from ngql.scan import Token, lexemes, scan
-from ngql.tables import END, Tables
+from ngql.tables import END, Tables, load
 
 __all__ = ["closest", "syntax_error"]
 
 _FEW = 5
 _ARROW = "Cypher's --> begins a comment here: write -[]-> or ->"
 
-# Broken statements and what to say about them. The automaton's state and the token at which the example breaks are
-# the pattern: other statements that break in the same state at the same kind of token get the same hint.
+# Broken statements and what to say about them. The state and the token at which the example breaks are the pattern:
+# other statements that break in the same state at the same kind of token get the same hint.
 _EXAMPLES: tuple[tuple[str, str], ...] = (
     ("SELECT * tokens", "expected FROM before the table"),
     ("SELECT key, * tokens", "expected FROM before the table"),
     ("DELETE tokens", "write DELETE FROM tokens"),
     ("INSERT tokens (key) VALUES ('a')", "write INSERT INTO tokens"),
-    ("UPDATE tokens WHERE id = 1", "write UPDATE tokens SET column = value"),
+    ("UPDATE tokens weight = 1", "write UPDATE tokens SET column = value"),
     ("UPDATE tokens t weight = 1", "write UPDATE tokens SET column = value"),
     ("SELECT key FROM tokens LIMIT 10, 20", "write LIMIT count OFFSET start"),
     ("SELECT key FROM tokens GROUP type", "write GROUP BY"),
@@ -39,8 +39,8 @@ _EXAMPLES: tuple[tuple[str, str], ...] = (
     ("MATCH (a)", "a MATCH ends with RETURN and what to return"),
     ("MATCH (a)-[e]->(b)", "a MATCH ends with RETURN and what to return"),
     ("MATCH (a) WHERE a.id = 1", "a MATCH ends with RETURN and what to return"),
-    ("MATCH (a:event) RETURN a", "a type is written (a IS event)"),
-    ("MATCH (a)-[e:cause]->(b) RETURN a", "a type is written -[e IS cause]->"),
+    ("MATCH (a:event) RETURN a", "a type is written (a IS event), -[e IS cause]->"),
+    ("MATCH (a)-[e:cause]->(b) RETURN a", "a type is written (a IS event), -[e IS cause]->"),
     ("MATCH (a)-[*1..3]->(b) RETURN a", "a quantifier stands after the arrow: ->{1,3}"),
     ("MATCH (a)-[e*1..3]->(b) RETURN a", "a quantifier stands after the arrow: ->{1,3}"),
     ("MATCH (a)-(b) RETURN a", "an edge is written -[e]-, -[e]->, <-[e]-, -> or <-"),
@@ -71,12 +71,14 @@ _CONTINUES = frozenset(
     ("AND", "OR", "IS", "IN", "NOT", "BETWEEN", "LIKE", "ILIKE", "SIMILAR", "AT", "COLLATE", "FILTER", "OVER")
 )
 _BEGINS = frozenset(
-    ("FLOAT", "TRUE", "FALSE", "NULL", "LITERAL_TYPE", "INTERVAL", "EXISTS", "CASE", "CAST", "TRY_CAST")
-    + ("EXTRACT", "ARRAY", "LEFT", "RIGHT", "NOT", "NAME", "INT", "STRING", "PARAMETER")
+    """
+    NAME INT FLOAT STRING PARAMETER TRUE FALSE NULL LITERAL_TYPE INTERVAL EXISTS CASE CAST TRY_CAST EXTRACT ARRAY LEFT
+    RIGHT NOT
+    """.split()
 )
 
 
-def syntax_error(text: str, tables: Tables, tokens: Sequence[Token], index: int) -> Error:
+def syntax_error(text: str, tables: Tables, tokens: list[Token], index: int) -> Error:
     """The error for the token that no statement can have at its place.
 
     Args:
@@ -93,7 +95,7 @@ def syntax_error(text: str, tables: Tables, tokens: Sequence[Token], index: int)
     if misspelt is not None:
         wrong, keyword = misspelt
         return _error(text, tokens[wrong], f'did you mean "{keyword}"?')
-    hint = _hint(text, tables, tokens, index, automaton.states[-1], expected)
+    hint = _hint(text, tables, tokens, index, automaton.refusing_state(index), expected)
     if token is not None:
         return _error(text, token, hint)
     error = NgqlSyntaxError("syntax error at end of input", hint=hint)
@@ -113,14 +115,20 @@ def _error(text: str, token: Token, hint: str | None) -> Error:
     return error.at(text, token.line, token.column, len(token.text.split("\n", 1)[0]))
 
 
-def _misspelt(
-    tables: Tables, tokens: Sequence[Token], index: int, expected: set[str]
-) -> tuple[int, str] | None:
-    """A keyword that was probably meant, by the refused token or by the one before it (read as an alias)."""
-    if index < len(tokens) and _is_word(tokens[index]):
+def _misspelt(tables: Tables, tokens: list[Token], index: int, expected: set[str]) -> tuple[int, str] | None:
+    """Which token should probably have been which keyword: the one before (read as an alias), or the refused one."""
+    wrong = _misspelt_before(tables, tokens, index)
+    if wrong is not None:
+        return index - 1, wrong
+    if index < len(tokens) and _is_word(tokens[index]) and len(tokens[index].text) > 2:
         keyword = closest(tokens[index].text.upper(), expected & tables.keywords)
         if keyword is not None:
             return index, keyword
+    return None
+
+
+def _misspelt_before(tables: Tables, tokens: list[Token], index: int) -> str | None:
+    """The keyword that the word before should have been, if the refused token can follow it."""
     before = index - 1
     if before < 0 or not _is_word(tokens[before]) or tokens[before].type != "NAME":
         return None
@@ -138,7 +146,7 @@ def _misspelt(
         following = automaton.classify(index) if _is_word(tokens[index]) else tokens[index].type
     else:
         following = END
-    return (before, keyword) if automaton.accepts(following) else None
+    return keyword if automaton.accepts(following) else None
 
 
 def _is_word(token: Token) -> bool:
@@ -146,7 +154,7 @@ def _is_word(token: Token) -> bool:
 
 
 def _hint(
-    text: str, tables: Tables, tokens: Sequence[Token], index: int, state: int, expected: set[str]
+    text: str, tables: Tables, tokens: list[Token], index: int, state: int, expected: set[str]
 ) -> str | None:
     if any(text.startswith("-->", start) for kind, start, _ in lexemes(text) if kind == "comment"):
         return _ARROW
@@ -163,22 +171,18 @@ def _hint(
             return _BY_TEXT[token.text]
         if token.text[0] == '"' and "STRING" in expected:
             return "strings are written in single quotes; double quotes are for names"
-        if token.type in tables.reserved and "NAME" in expected:
-            return f'"{token.text.lower()}" is a reserved word: as a name it is written in double quotes'
-    example = _examples(id(tables)).get((state, kind)) if tables is _loaded() else None
-    return example or _expectation(expected, tables)
-
-
-def _loaded() -> Tables:
-    from ngql.tables import load
-
-    return load()
+    example = _examples().get((state, kind))
+    if example is not None:
+        return example
+    if token is not None and token.type in tables.reserved and "NAME" in expected:
+        return f'"{token.text.lower()}" is a reserved word: as a name it is written in double quotes'
+    return _expectation(expected, tables)
 
 
 @cache
-def _examples(_: int) -> dict[tuple[int, str], str]:
+def _examples() -> dict[tuple[int, str], str]:
     """The hints of the examples, by state and terminal."""
-    tables = _loaded()
+    tables = load()
     hints: dict[tuple[int, str], str] = {}
     for statement, hint in _EXAMPLES:
         tokens = scan(statement, tables.symbols)
@@ -188,7 +192,7 @@ def _examples(_: int) -> dict[tuple[int, str], str]:
             automaton = Automaton(tables, tokens)
             automaton.run(refused.index)
             kind = END if refused.index == len(tokens) else tokens[refused.index].type
-            hints.setdefault((automaton.states[-1], kind), hint)
+            hints.setdefault((automaton.refusing_state(refused.index), kind), hint)
     return hints
 
 

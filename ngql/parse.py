@@ -20,6 +20,7 @@ from ngql.scan import Token, lexemes, scan
 __all__ = ["parse", "statements"]
 
 _INT64_LIMIT = 1 << 63
+_ABOVE_EXPRESSIONS = 4  # a statement, its block and its clause are no nesting yet
 
 
 def parse(text: str) -> ast.Statement:
@@ -29,7 +30,7 @@ def parse(text: str) -> ast.Statement:
         text: the statement.
 
     Returns:
-        Its tree, at most `MAX_DEPTH` levels deep.
+        Its tree, whose expressions nest at most `MAX_DEPTH` levels.
 
     Raises:
         NgqlSyntaxError: 42601, with the place; 54001 when the text is too long or nests too deep.
@@ -44,7 +45,7 @@ def parse(text: str) -> ast.Statement:
     tokens = one_statement(text, scan(text, language.symbols))
     try:
         statement = cast(ast.Statement, Automaton(language, tokens, ACTIONS).run())
-        if len(tokens) > MAX_DEPTH or str(_INT64_LIMIT) in text:
+        if (len(tokens) > MAX_DEPTH and _deepest(tokens) > MAX_DEPTH) or str(_INT64_LIMIT) in text:
             _check(statement)
     except Refused as refused:
         raise syntax_error(text, language, tokens, refused.index) from None
@@ -106,10 +107,34 @@ def one_statement(text: str, tokens: list[Token]) -> list[Token]:
     return tokens
 
 
+def _deepest(tokens: list[Token]) -> int:
+    """A bound on the depth of the tree, without walking it.
+
+    A node costs a token of its own, outside the brackets of its members; blocks and clauses may cost none.
+    """
+    stack: list[tuple[int, int, int]] = []
+    own = inner = most = 0
+    for token in tokens:
+        text = token.text
+        if text == ",":
+            most = max(most, own + inner)
+            own = inner = 0
+        elif text in ("(", "[", "{"):
+            stack.append((own, inner, most))
+            own = inner = most = 0
+        elif text in (")", "]", "}"):
+            bound = max(most, own + inner) + _ABOVE_EXPRESSIONS
+            own, inner, most = stack.pop()
+            inner = max(inner, bound)
+        else:
+            own += 1
+    return max(most, own + inner)
+
+
 def _check(statement: ast.Statement) -> None:
     """Refuse what no single action sees: depth, and 2⁶³ without a minus sign."""
     for node, level in ast.walk(statement):
-        if level > MAX_DEPTH:
+        if level > MAX_DEPTH + _ABOVE_EXPRESSIONS:
             span = node.span
             error = from_sqlstate("54001", f"statement nests deeper than {MAX_DEPTH} levels")
             raise error.at("", span.line, span.column, 1)

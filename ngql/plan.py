@@ -73,7 +73,7 @@ class Neighbors(Access):
     """Tokens by fewest hops."""
 
     token: bound.Expr
-    depth: tuple[int, int]
+    depth: tuple[bound.Expr, bound.Expr]
     via: tuple[str, ...] | None
     direction: str
     near: bound.Near | None
@@ -86,7 +86,7 @@ class Path(Access):
     start: bound.Expr
     goal: bound.Expr
     via: tuple[str, ...] | None
-    max_depth: int | None
+    max_depth: bound.Expr | None
     direction: str
 
 

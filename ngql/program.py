@@ -108,10 +108,10 @@ class Rows:
         return list(self._rows[start : None if count is None else start + count])
 
     def _table(self) -> Any:
-        from ng_arrow.tables import typed_table
+        from ng_arrow.rows import table_from_columns
 
         columns = list(zip(*self._rows, strict=True)) or [()] * len(self.columns)
-        return typed_table(self.columns, self.types, columns)
+        return table_from_columns(self.columns, self.types, columns)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self._table().__arrow_c_stream__(requested_schema)
@@ -265,7 +265,7 @@ class TailCall:
 
     sql: str
     inputs: tuple[tuple[str, Any], ...]
-    parameters: tuple[tuple[str, Late], ...]
+    parameters: tuple[tuple[str, Late, Span | None], ...]
     text: str
     names: Mapping[str, Span | None] = field(default_factory=dict)
     """Function and column names → their place, for DuckDB's errors."""
@@ -275,16 +275,23 @@ class TailCall:
         """Run the steps below, then the SQL."""
         tail = run.tail
         assert tail is not None, "a relational tail is needed"
+        span: Span | None = None
         try:
-            parameters = {name: late.read(run.engine, run.values) for name, late in self.parameters}
+            parameters = {}
+            for name, late, span in self.parameters:
+                parameters[name] = late.read(run.engine, run.values)
+            span = None
             inputs = {name: _watched(step, run) for name, step in self.inputs}
             return tail.run(self.sql, inputs, parameters)
         except Error as error:
-            if error.line is None:
-                quoted = error.args[0] if error.args else ""
-                place = next((span for name, span in self.names.items() if f'"{name}"' in quoted or f"{name}(" in quoted), None)
-                error = placed(error, self.text, place)
-            raise error from None
+            raise placed(error, self.text, span or self._named(error)) from None
+
+    def _named(self, error: Error) -> Span | None:
+        """The place of a function that DuckDB's message names."""
+        for name, span in self.names.items():
+            if f'"{name}"' in error.message or f"{name}(" in error.message:
+                return span
+        return None
 
 
 def _watched(step: Any, run: Run) -> Any:
@@ -309,8 +316,8 @@ class Program:
         kinds: the kinds of parameters it was compiled for.
         body: gives the answer's relation, and the number of rows written or None.
         pinned: whether a run reads more than once and so needs a snapshot.
+        writes: whether it changes rows or the profile.
         types: of the result's columns, None where only DuckDB knows.
-        steps: what EXPLAIN shows.
     """
 
     text: str
@@ -320,4 +327,3 @@ class Program:
     pinned: bool
     writes: bool
     types: tuple[str, ...] | None
-    steps: tuple[Any, ...] = ()

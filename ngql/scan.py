@@ -18,6 +18,9 @@ __all__ = ["MAX_BYTES", "Lexeme", "Token", "lexemes", "scan"]
 MAX_BYTES = 1 << 20
 """How long a statement may be, in UTF-8."""
 
+MAX_OPERATORS = 10_000
+"""How many operators, set operations and joins a statement may have; lists have no such bound."""
+
 Lexeme = tuple[str, int, int]
 """`(kind, start, end)`; the kinds are those of `lexemes`."""
 
@@ -43,6 +46,8 @@ _BLOCK_EDGE = re.compile(r"/\*|\*/")
 _OPENING = frozenset("([{")
 _CLOSING = frozenset(")]}")
 _PREFIX = frozenset(("not", "+", "-"))
+_NO_OPERATOR = frozenset("(){}],;")
+_OPERATOR_WORDS = frozenset(("and", "or", "is", "union", "except", "intersect", "join", "collate"))
 
 
 class Token:
@@ -122,7 +127,8 @@ def scan(text: str, symbols: dict[str, str]) -> list[Token]:
     if not text.isascii() or "\0" in text:
         _check_characters(text)
     tokens: list[Token] = []
-    line, line_start, depth, run, questions = 1, 0, 0, 0, 0
+    line, line_start, depth, run, questions, operators = 1, 0, 0, 0, 0, 0
+    operand = False  # whether the last token may end an operand: a sign after it is an operator
     style: str | None = None
     several_lines = "\n" in text
     for kind, start, end in lexemes(text):
@@ -136,6 +142,8 @@ def scan(text: str, symbols: dict[str, str]) -> list[Token]:
                 token.type = "WORD"
                 folded = value.lower()
                 run = run + 1 if folded == "not" else 0
+                operand = folded not in _OPERATOR_WORDS
+                operators += not operand
                 if folded == "case":
                     depth += 1
                 elif folded == "end" and depth:
@@ -143,12 +151,14 @@ def scan(text: str, symbols: dict[str, str]) -> list[Token]:
             elif kind == "symbol":
                 token.type = symbols.get("<>" if value == "!=" else value, value)
                 run = run + 1 if value in _PREFIX else 0
+                operators += operand and value not in _NO_OPERATOR
+                operand = value in _CLOSING
                 if value in _OPENING:
                     depth += 1
                 elif value in _CLOSING and depth:
                     depth -= 1
             else:
-                run = 0
+                run, operand = 0, True
                 if kind == "number":
                     _check_number(text, token)
                 elif kind == "string":
@@ -168,6 +178,8 @@ def scan(text: str, symbols: dict[str, str]) -> list[Token]:
                     raise _malformed(text, token, kind)
             if depth + run > MAX_DEPTH:
                 raise _at(text, token, f"statement nests deeper than {MAX_DEPTH} levels", "54001")
+            if operators > MAX_OPERATORS:
+                raise _at(text, token, f"statement has more than {MAX_OPERATORS} operators", "54001")
         if several_lines:
             breaks = text.count("\n", start, end)
             if breaks:
@@ -250,9 +262,11 @@ def _malformed(text: str, token: Token, kind: str) -> Error:
     if kind in _UNTERMINATED:
         message, hint = _UNTERMINATED[kind]
         shown = token.text.split("\n", 1)[0][:40]
-        return _at(text, token, f"{message} at or near \"{shown}\"", hint=hint)
+        return _at(text, token, f'{message} at or near "{shown}"', hint=hint)
     hint = _CHARACTER_HINTS.get(token.text)
-    if hint is None and not token.text.isascii():
+    if hint is None and token.text.isspace():
+        hint = "use a plain blank"
+    elif hint is None and token.text.isalpha():
         hint = "a name with other than ASCII letters is written in double quotes"
     return _at(text, token, f"invalid character {_named(token.text)}", hint=hint)
 

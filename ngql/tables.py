@@ -12,7 +12,7 @@ import json
 import os
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Tables:
         keywords: terminals that are words, in upper case.
         reserved: the keywords that are never names.
         symbols: the terminal of each operator and bracket.
+        shortcuts: where runs of passing reductions end; filled in by use, never more than the automaton holds.
     """
 
     actions: list[dict[str, int]]
@@ -55,6 +56,7 @@ class Tables:
     keywords: frozenset[str]
     reserved: frozenset[str]
     symbols: dict[str, str]
+    shortcuts: dict[tuple[int, int, str], int] = field(default_factory=dict)
 
 
 @cache
@@ -148,7 +150,7 @@ def _read(path: Path) -> Tables | None:
 
 def _write(path: Path, tables: Tables) -> None:
     """Keep the tables for the next process; a place that cannot be written only costs that process its time."""
-    fields = {name: getattr(tables, name) for name in Tables.__slots__}
+    fields = {name: getattr(tables, name) for name in Tables.__slots__ if name != "shortcuts"}
     fields["keywords"] = sorted(tables.keywords)
     fields["reserved"] = sorted(tables.reserved)
     partial = path.with_name(f"{path.name}.{os.getpid()}")

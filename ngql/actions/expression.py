@@ -30,7 +30,16 @@ def name_path(c: list[Any], span: Span) -> list[ast.Name]:
     return path
 
 
-@action("name_list", "labels", "expr_list", "argument_list", "type_list", "from_list", "select_list", "assignments")
+@action(
+    "name_list",
+    "labels",
+    "expr_list",
+    "argument_list",
+    "type_list",
+    "from_list",
+    "select_list",
+    "assignments",
+)
 def comma_list(c: list[Any], span: Span) -> tuple[Any, ...]:
     """Every second symbol: the others separate."""
     return tuple(c[::2])
@@ -184,7 +193,14 @@ def is_distinct(c: list[Any], span: Span) -> ast.IsDistinct:
     return ast.IsDistinct(c[0], c[-1], len(c) == 6, span=span)
 
 
-@action("comparison_operator", "infix", "additive_operator", "multiplicative_operator", "power_operator", "quantifier")
+@action(
+    "comparison_operator",
+    "infix",
+    "additive_operator",
+    "multiplicative_operator",
+    "power_operator",
+    "quantifier",
+)
 def first_symbol(c: list[Any], span: Span) -> Any:
     """The only symbol, as it is."""
     return c[0]
@@ -282,7 +298,7 @@ def _like(c: list[Any], pattern: Any, escape: Any, span: Span) -> ast.Like:
     return ast.Like(c[0], kind.lstrip("!"), pattern, escape, negated, span=span)
 
 
-@action("operation")
+@action("operation", "additive", "multiplicative", "power")
 def operation(c: list[Any], span: Span) -> ast.Binary | ast.Chain:
     """Operators of one precedence, from left to right."""
     if len(c) == 3:

@@ -53,12 +53,11 @@ def _arguments(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 @action("function")
 def function(c: list[Any], span: Span) -> ast.Function:
     """A call with FILTER and OVER."""
-    call, condition, over = c
+    call: ast.Function = c[0]
+    condition, over = c[1:]
     if condition is None and over is None:
         return call
-    return ast.Function(
-        call.name, call.arguments, call.distinct, call.order_by, condition, over, span=span
-    )
+    return ast.Function(call.name, call.arguments, call.distinct, call.order_by, condition, over, span=span)
 
 
 @action("filter_opt")
@@ -134,8 +133,15 @@ def partition_opt(c: list[Any], span: Span) -> tuple[Any, ...]:
 # ---------------------------------------------------------------- clauses
 
 
-@action("where_opt", "having_opt", "qualify_opt", "node_limit_opt", "edge_cost_opt", "connect_type_opt",
-        "insert_alias_opt")
+@action(
+    "where_opt",
+    "having_opt",
+    "qualify_opt",
+    "node_limit_opt",
+    "edge_cost_opt",
+    "connect_type_opt",
+    "insert_alias_opt",
+)
 def second_symbol(c: list[Any], span: Span) -> Any:
     """What follows the keyword, or None."""
     return c[1] if c else None
@@ -383,7 +389,7 @@ def select_distinct(c: list[Any], span: Span) -> ast.Select:
 @action("distinct")
 def distinct(c: list[Any], span: Span) -> bool | tuple[Any, ...]:
     """`ALL`, `DISTINCT` or `DISTINCT ON (…)`."""
-    return c[3] if len(c) > 1 else c[0].type == "DISTINCT"
+    return tuple(c[3]) if len(c) > 1 else bool(c[0].type == "DISTINCT")
 
 
 @action("no_from")
@@ -485,7 +491,8 @@ def alias_opt(c: list[Any], span: Span) -> tuple[ast.Name | None, tuple[ast.Name
 @action("table_source")
 def table_source(c: list[Any], span: Span) -> ast.TableSource:
     """`tokens AS t NEAR …`."""
-    return ast.TableSource(c[0], *c[1], c[2], span=span)
+    alias, columns = c[1]
+    return ast.TableSource(c[0], alias, columns, c[2], span=span)
 
 
 @action("query_source")
@@ -497,7 +504,8 @@ def query_source(c: list[Any], span: Span) -> ast.QuerySource:
 @action("lateral_query_source")
 def lateral_query_source(c: list[Any], span: Span) -> ast.QuerySource:
     """`LATERAL (SELECT …) s`."""
-    return ast.QuerySource(c[1], *c[2], True, span=span)
+    alias, columns = c[2]
+    return ast.QuerySource(c[1], alias, columns, True, span=span)
 
 
 @action("function_source")
@@ -509,4 +517,5 @@ def function_source(c: list[Any], span: Span) -> ast.FunctionSource:
 @action("lateral_function_source")
 def lateral_function_source(c: list[Any], span: Span) -> ast.FunctionSource:
     """`LATERAL f(…) s`."""
-    return ast.FunctionSource(c[1], *c[2], True, span=span)
+    alias, columns = c[2]
+    return ast.FunctionSource(c[1], alias, columns, True, span=span)

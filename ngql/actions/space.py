@@ -234,19 +234,24 @@ def edge_inner(c: list[Any], span: Span) -> list[Any]:
 @action("edge_out")
 def edge_out(c: list[Any], span: Span) -> ast.EdgePattern:
     """`-[e]->`."""
-    return ast.EdgePattern("out", *c[2], c[-1], span=span)
+    return _edge("out", c, span)
 
 
 @action("edge_in")
 def edge_in(c: list[Any], span: Span) -> ast.EdgePattern:
     """`<-[e]-`."""
-    return ast.EdgePattern("in", *c[2], c[-1], span=span)
+    return _edge("in", c, span)
 
 
 @action("edge_both")
 def edge_both(c: list[Any], span: Span) -> ast.EdgePattern:
     """`-[e]-`."""
-    return ast.EdgePattern("both", *c[2], c[-1], span=span)
+    return _edge("both", c, span)
+
+
+def _edge(direction: ast.Direction, c: list[Any], span: Span) -> ast.EdgePattern:
+    variable, labels, where, cost = c[2]
+    return ast.EdgePattern(direction, variable, labels, where, cost, c[-1], span=span)
 
 
 @action("arrow_out")

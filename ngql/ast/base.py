@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
-from functools import cache
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar, dataclass_transform
 
 MAX_DEPTH = 200
@@ -40,15 +39,11 @@ class Node:
     span: Span = field(default=NOWHERE, kw_only=True, compare=False, repr=False)
 
 
-@cache
-def _field_names(cls: type[Node]) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(cls) if each.name != "span")
-
-
 def children(node: Node) -> list[Node]:
     """The nodes directly below a node, in order."""
     found: list[Node] = []
-    pending: list[object] = [getattr(node, name) for name in _field_names(type(node))]
+    positional: tuple[str, ...] = type(node).__match_args__  # every field but the span
+    pending: list[object] = [getattr(node, name) for name in positional]
     pending.reverse()
     while pending:
         value = pending.pop()

@@ -64,11 +64,6 @@ class Sources:
     def _neighbors(self, node: ast.Neighbors) -> bound.NeighborsSource:
         if isinstance(node.form, ast.Box):
             raise self.context.later("NEIGHBORS … IN BOX", node.form)
-        low, high = node.depth or (1, 1)
-        if not 1 <= low <= high:
-            raise self.context.error("22023", "DEPTH counts from 1, the lower end first", node)
-        if high >= 1 << 31:
-            raise self.context.error("22003", "DEPTH is out of range", node)
         near = None if node.form is None else self._near(node.form)
         shown = {**types.TOKEN_COLUMNS, **DEPTH, **(DISTANCE if near else {})}
         self._add("neighbors", shown, self._axes(), node)
@@ -76,7 +71,7 @@ class Sources:
             "neighbors",
             tuple(shown.items()),
             points.token(self.context, node.of),
-            (low, high),
+            self._depth(node),
             points.type_names(self.context, node.via),
             node.direction or "out",
             near,
@@ -88,8 +83,6 @@ class Sources:
             raise self.context.later("SELECT k PATHS", node, "SELECT PATH gives one of fewest hops")
         if node.cost is not None:
             raise self.context.later("PATH … COST", node.cost, "without COST the path has the fewest hops")
-        if node.max_depth is not None and not 0 <= node.max_depth < 1 << 31:
-            raise self.context.error("22003", "MAX DEPTH is out of range", node)
         self._add("path", PATH_COLUMNS, {}, node)
         return bound.PathSource(
             "path",
@@ -97,10 +90,27 @@ class Sources:
             points.token(self.context, node.source),
             points.token(self.context, node.target),
             points.type_names(self.context, node.via),
-            node.max_depth,
+            None if node.max_depth is None else self._count(node.max_depth),
             node.direction or "out",
             span=node.span,
         )
+
+    def _depth(self, node: ast.Neighbors) -> tuple[bound.Expr, bound.Expr]:
+        if node.depth is None:
+            one = bound.Constant(1, type=types.BIGINT)
+            return one, one
+        low, high = (self._count(end) for end in node.depth)
+        known = isinstance(low, bound.Constant) and isinstance(high, bound.Constant)
+        if known and not 1 <= low.value <= high.value:
+            raise self.context.error("22023", "DEPTH counts from 1, the lower end first", node.depth[0])
+        return low, high
+
+    def _count(self, node: ast.Count) -> bound.Expr:
+        if isinstance(node, ast.Parameter):
+            return self.context.parameter(node)
+        if node.value >= 1 << 31:
+            raise self.context.error("22003", "the number of hops is out of range", node)
+        return bound.Constant(node.value, type=types.BIGINT, span=node.span)
 
     # ---- FROM
 

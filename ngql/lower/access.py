@@ -182,7 +182,7 @@ def _looked_up(access: Lookup) -> Any:
 
 def _neighbors(access: Neighbors, arguments: _Arguments, conditions: Any, text: str) -> EngineCall:
     arguments.add("tokens", values.token(access.token), access.token.span)
-    arguments.add("depth", access.depth, None, (1, 1))
+    arguments.add("depth", _depth(access), access.depth[1].span or access.span, (1, 1))
     arguments.add("via", None if access.via is None else list(access.via), None)
     arguments.add("direction", access.direction, None, "out")
     near = access.near
@@ -196,6 +196,39 @@ def _neighbors(access: Neighbors, arguments: _Arguments, conditions: Any, text: 
     arguments.add("filter", conditions, access.filter[0].span if access.filter else access.span)
     _limits(access, arguments, "k")
     return arguments.call("neighbors", access, text)
+
+
+def _hops(expr: bound.Expr | None) -> Any:
+    """A number of hops; NULL is no number."""
+    if expr is None:
+        return None
+    count = values.count(expr, "the number of hops")
+    if not isinstance(count, Late):
+        return count
+
+    def read(engine: Engine, given: Sequence[Any]) -> int:
+        value = count.read(engine, given)
+        if value is None:
+            raise from_sqlstate("22023", "the number of hops must not be NULL")
+        if value >= 1 << 31:
+            raise from_sqlstate("22003", "the number of hops is out of range")
+        return int(value)
+
+    return Late(read)
+
+
+def _depth(access: Neighbors) -> Any:
+    low, high = (_hops(end) for end in access.depth)
+    if not isinstance(low, Late) and not isinstance(high, Late):
+        return low, high
+
+    def read(engine: Engine, given: Sequence[Any]) -> tuple[int, int]:
+        ends = values.late(low, engine, given), values.late(high, engine, given)
+        if not 1 <= ends[0] <= ends[1]:
+            raise from_sqlstate("22023", "DEPTH counts from 1, the lower end first")
+        return ends
+
+    return Late(read)
 
 
 def _without(token: bound.Expr, conditions: Any) -> Late:
@@ -214,6 +247,6 @@ def _path(access: Path, arguments: _Arguments, text: str) -> EngineCall:
     arguments.add("source", values.token(access.start), access.start.span)
     arguments.add("target", values.token(access.goal), access.goal.span)
     arguments.add("via", None if access.via is None else list(access.via), None)
-    arguments.add("max_depth", access.max_depth, None)
+    arguments.add("max_depth", _hops(access.max_depth), access.max_depth.span if access.max_depth else None)
     arguments.add("direction", access.direction, None, "out")
     return arguments.call("path", access, text)

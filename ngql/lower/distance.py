@@ -43,27 +43,22 @@ class Distances:
 
     def point(self, node: bound.Point) -> exp.Expression:
         """A constant point as a parameter: a list of eight."""
-        return self._sql.parameter(("point", node), "point", values.stored_point(node))
+        return self._sql.parameter(("point", node), "point", values.stored_point(node), node.span)
 
     def point_value(self, node: bound.Point) -> exp.Expression:
         """A constant point as a value of type FLOAT[8]."""
         return _cast(self.point(node), "FLOAT[8]")
 
-    def _metric(
-        self, spec: bound.MetricSpec | None, place: bound.Point | None
-    ) -> tuple[exp.Expression, exp.Expression]:
-        """Scale and period as two parameters."""
+    def _metric(self, part: str, spec: bound.MetricSpec | None, place: bound.Point | None) -> exp.Expression:
+        """The scale or the period of a metric, as a parameter: a list of eight."""
         read = values.metric(spec, place)
         if read is None:
             read = Late(lambda engine, _: engine.metric())
         mask = place if place is not None and place.is_partial else None
-
-        def part(index: int) -> Late:
-            return Late(lambda engine, given: list(values.late(read, engine, given)[index]))
-
-        scale = self._sql.parameter(("scale", spec, mask), "scale", part(0))
-        period = self._sql.parameter(("period", spec, mask), "period", part(1))
-        return scale, period
+        index = 0 if part == "scale" else 1
+        late = Late(lambda engine, given: list(values.late(read, engine, given)[index]))
+        span = spec.span if spec is not None else mask.span if mask is not None else None
+        return self._sql.parameter((part, spec, mask), part, late, span)
 
     # ---- <-> and <+>
 
@@ -72,7 +67,8 @@ class Distances:
         place = next((side for side in (node.left, node.right) if isinstance(side, bound.Point)), None)
         if place is not None and isinstance(node.left, bound.Point) and isinstance(node.right, bound.Point):
             place = node.left if node.left.is_partial else node.right
-        scale, period = self._metric(node.metric, place)
+        scale = self._metric("scale", node.metric, place)
+        period = self._metric("period", node.metric, place)
         left, right = self._axis(node.left), self._axis(node.right)
         terms = [self._term(node.op, left(i), right(i), _at(scale, i), _at(period, i)) for i in _AXES]
         total = _sum(terms)
@@ -109,8 +105,8 @@ class Distances:
     def box(self, node: bound.BoxTest) -> exp.Expression:
         """`a IN BOX low TO high`; an open corner passes."""
         inside = self._axis(node.operand)
-        low = self._sql.parameter(("corner", node.low), "low", values.corner(node.low))
-        high = self._sql.parameter(("corner", node.high), "high", values.corner(node.high))
+        low = self._sql.parameter(("corner", node.low), "low", values.corner(node.low), node.low.span)
+        high = self._sql.parameter(("corner", node.high), "high", values.corner(node.high), node.high.span)
         tests: list[exp.Expression] = []
         for i in _AXES:
             for corner, compare in ((low, exp.GTE), (high, exp.LTE)):
@@ -131,7 +127,7 @@ class Distances:
         """√ of the mean squared distance to the centroid: √Σ s²·variance, every axis taken as straight."""
         measured = node.args[1]
         assert isinstance(measured, bound.Distance), measured
-        scale, _ = self._metric(measured.metric, None)
+        scale = self._metric("scale", measured.metric, None)
         axis = self._axis(node.args[0])
         terms = []
         for i in _AXES:

@@ -13,6 +13,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from ngql import bound, types, values
+from ngql.ast import Span
 from ngql.bind.context import error_at
 from ngql.filters import COMPARISONS, comparable_number
 from ngql.lower.distance import Distances
@@ -60,14 +61,14 @@ class SqlExpressions:
 
     def __init__(self, text: str, lower_query: LowerQuery) -> None:
         self.text = text
-        self.parameters: dict[str, Late] = {}
+        self.parameters: dict[str, tuple[Late, Span | None]] = {}
         self.calls: dict[str, Any] = {}
         """Span of the first call of each function, to place DuckDB's errors."""
         self._lower_query = lower_query
         self._names: dict[Any, str] = {}
         self._distances = Distances(self)
 
-    def parameter(self, key: Any, name: str, read: Late) -> exp.Expression:
+    def parameter(self, key: Any, name: str, read: Late, span: Span | None) -> exp.Expression:
         """A parameter of the SQL; the same key gives the same parameter again."""
         known = self._names.get(key)
         if known is None:
@@ -75,7 +76,7 @@ class SqlExpressions:
             while known in self.parameters:
                 known, number = f"{name}_{number}", number + 1
             self._names[key] = known
-            self.parameters[known] = read
+            self.parameters[known] = (read, span)
         return exp.Placeholder(this=known)
 
     def __call__(self, node: bound.Expr) -> exp.Expression:
@@ -84,7 +85,8 @@ class SqlExpressions:
             case bound.Constant(value=value):
                 return _literal(value)
             case bound.Parameter(slot=slot):
-                return self.parameter(slot, f"p{slot + 1}", Late(lambda _, given: values.plain(given[slot])))
+                read = Late(lambda _, given: values.plain(given[slot]))
+                return self.parameter(slot, f"p{slot + 1}", read, node.span)
             case bound.Column():
                 return _column(node)
             case bound.Output(index=index):
@@ -200,7 +202,7 @@ class SqlExpressions:
             value = values.plain(given[slot])
             return None if value is None else comparable_number(value)
 
-        return self.parameter(("real", slot), f"p{slot + 1}_real", Late(read))
+        return self.parameter(("real", slot), f"p{slot + 1}_real", Late(read), node.span)
 
     def _unnested(self, node: bound.Expr) -> exp.Expression:
         return exp.Select(expressions=[exp.Anonymous(this="unnest", expressions=[self(node)])])

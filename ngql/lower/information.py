@@ -7,6 +7,7 @@ from typing import Any
 
 from ngql.catalog import INFORMATION
 from ngql.program import InformationCall, Rows, Run
+from ngql.session import shown
 
 __all__ = ["information"]
 
@@ -59,11 +60,6 @@ def _stats(run: Run) -> Rows:
     return _rows("ng_stats", rows)
 
 
-def shown(value: Any) -> str:
-    """A setting's value as SHOW prints it."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return "default" if value is None else str(value)
 
 
 _READERS: dict[str, Callable[[Run], Rows]] = {

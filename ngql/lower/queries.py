@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
@@ -11,7 +12,7 @@ from ngql.catalog import INFORMATION
 from ngql.lower.access import lower_access, lower_engine_query
 from ngql.lower.expressions import SqlExpressions, cast, identifier
 from ngql.lower.information import information
-from ngql.plan import EngineQuery, Stored
+from ngql.plan import EngineQuery, Path, Stored
 from ngql.program import RowsInput, TailCall
 from ngql.statements import ROWS
 from ngql.values import Late
@@ -46,6 +47,8 @@ class _TailQuery:
         self._sql = SqlExpressions(text, self._query)
         self._inputs: list[tuple[str, Any]] = []
         self._taken: set[str] = set()
+        self._named: dict[str | None, list[str]] = {}
+        """Columns by the alias of their source: a whole scan hands over those that `*` leaves out only if named."""
 
     def step(self, query: Any, casts: tuple[str, ...] | None) -> TailCall:
         """The query as SQL, its inputs and its parameters."""
@@ -53,12 +56,15 @@ class _TailQuery:
         self._taken |= {
             node.table for node in bound.walk(query) if isinstance(node, Stored) and not node.table.startswith(ROWS)
         } - set(INFORMATION)
+        for node in bound.walk(query):
+            if isinstance(node, bound.Column):
+                self._named.setdefault(node.source, []).append(node.name)
         tree = self._query(query)
         if casts is not None:
             tree = _with_casts(tree, casts)
         sql = tree.sql(dialect="duckdb", normalize_functions=False, comments=False)
         names = {name: span for name, span in self._sql.calls.items() if span is not None}
-        parameters = tuple(self._sql.parameters.items())
+        parameters = tuple((name, read, span) for name, (read, span) in self._sql.parameters.items())
         reads = sum(getattr(step, "reads", 1) for _, step in self._inputs)
         return TailCall(sql, tuple(self._inputs), parameters, self._text, names, reads)
 
@@ -100,7 +106,7 @@ class _TailQuery:
     def _row_count(self, expr: bound.Expr, what: str) -> exp.Expression:
         count = values.count(expr, what)
         if isinstance(count, Late):
-            return self._sql.parameter((what, expr), what.lower(), count)
+            return self._sql.parameter((what, expr), what.lower(), count, expr.span)
         return self._sql(expr)
 
     def _cte(self, cte: bound.Cte) -> exp.Expression:
@@ -194,6 +200,10 @@ class _TailQuery:
     def _access(self, source: bound.AccessSource, alias: str | None) -> exp.Expression:
         access = source.access
         if not isinstance(access, Stored):
+            named = dict.fromkeys([*(name for name, _ in source.columns), *self._named.get(source.alias, ())])
+            if access.columns is None and not isinstance(access, Path):
+                measured = {"distance"} if source.near is not None else set()
+                access = replace(access, columns=tuple(name for name in named if name not in measured))
             return self._input(access.table, lower_access(access, self._text), alias)
         if access.table.startswith(ROWS):
             name = access.table.removeprefix(ROWS)
@@ -226,7 +236,7 @@ class _TailQuery:
         if near.radius is not None:
             radius = values.radius(near.radius)
             limit = radius if isinstance(radius, Late) else Late(lambda engine, given: radius)
-            parameter = self._sql.parameter(("radius", near.radius), "radius", limit)
+            parameter = self._sql.parameter(("radius", near.radius), "radius", limit, near.radius.span)
             terms.append(exp.LTE(this=self._sql(distance), expression=parameter))
         if near.point.is_token:
             terms.append(exp.NEQ(this=exp.Column(this=identifier("id"), table=identifier(row)), expression=self._itself(near)))
@@ -238,7 +248,7 @@ class _TailQuery:
         assert near.point.value is not None
         token = values.token(near.point.value)
         read = Late(lambda engine, given: engine.resolve(values.late(token, engine, given)))
-        return self._sql.parameter(("token", near.point), "token", read)
+        return self._sql.parameter(("token", near.point), "token", read, near.point.span)
 
 
 def _table_alias(name: str, columns: tuple[str, ...] = ()) -> exp.TableAlias:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from ngql import bound
-from ngql.plan import Access, Nearest, Neighbors, Path, Stored
+from ngql.plan import Path, Stored
 from ngql.rules.shape import with_source
 
-__all__ = ["available", "prune_columns"]
+__all__ = ["prune_columns"]
 
 
 def prune_columns(block: bound.Block) -> bound.Block:
     """Name the used columns in the order of the table; at least one, so that rows can be counted."""
-    nodes = list(bound.walk(block))
+    nodes = list(_nodes(block))
     for source in tuple(bound.sources(block.source)):
         if not isinstance(source, bound.AccessSource) or isinstance(source.access, (Stored, Path)):
             continue
@@ -34,16 +36,22 @@ def prune_columns(block: bound.Block) -> bound.Block:
     return block
 
 
+def _nodes(block: bound.Block) -> Iterator[Any]:
+    """All nodes but those of the accesses: what an access itself compares it need not hand over."""
+    yield from bound.walk(replace(block, source=None))
+    stack = [block.source]
+    while stack:
+        source = stack.pop()
+        if isinstance(source, bound.Join):
+            stack += [source.left, source.right]
+            if source.on is not None:
+                yield from bound.walk(source.on)
+            yield from (bound.Column(None, name) for name in source.using)
+        elif source is not None and not isinstance(source, bound.AccessSource):
+            yield from bound.walk(source)
+
+
 def _joined_naturally(source: bound.Source | None) -> bool:
     if not isinstance(source, bound.Join):
         return False
     return source.natural or _joined_naturally(source.left) or _joined_naturally(source.right)
-
-
-def available(access: Access) -> frozenset[str]:
-    """Columns an access gives beside those of its table."""
-    if isinstance(access, Nearest):
-        return frozenset({"distance"})
-    if isinstance(access, Neighbors):
-        return frozenset({"depth"} if access.near is None else {"depth", "distance"})
-    return frozenset()

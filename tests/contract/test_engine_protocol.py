@@ -7,14 +7,14 @@ import inspect
 import naive_engine
 import pytest
 
-from ng_engine import _native
+from ng_engine import RuntimeStorage
 from ngql.engine import Engine, Relation
 
-NATIVE = [(Engine, _native.RuntimeStorage), (Relation, _native.Relation)]
-NAIVE = [(Engine, naive_engine.NaiveEngine), (Relation, naive_engine.NaiveRelation)]
+ENGINES = {"native": RuntimeStorage.memory(), "naive": naive_engine.NaiveEngine.memory()}
 MEMBERS = [
-    pytest.param(protocol, implementation, name, id=f"{implementation.__name__}.{name}")
-    for protocol, implementation in NATIVE + NAIVE
+    pytest.param(protocol, offered, name, id=f"{who}-{name}")
+    for who, engine in ENGINES.items()
+    for protocol, offered in [(Engine, engine), (Relation, engine.scan("tokens"))]
     for name in vars(protocol)
     if not name.startswith("_")
 ]
@@ -29,9 +29,9 @@ def test_there_is_something_to_compare() -> None:
     assert len(MEMBERS) > 60
 
 
-@pytest.mark.parametrize(("protocol", "implementation", "name"), MEMBERS)
-def test_member(protocol: type, implementation: type, name: str) -> None:
+@pytest.mark.parametrize(("protocol", "offered", "name"), MEMBERS)
+def test_member(protocol: type, offered: object, name: str) -> None:
     wanted = inspect.getattr_static(protocol, name)
-    offered = getattr(implementation, name)
+    member = getattr(offered, name)
     if not isinstance(wanted, property):
-        assert parameters(offered) == parameters(wanted)
+        assert parameters(member) == parameters(wanted)

@@ -22,10 +22,11 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(out), str(root)]
-    done = subprocess.run(build, cwd=out, capture_output=True, text=True)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # maturin's
+    done = subprocess.run(build, cwd=out, env=os.environ | {"PATH": path}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    (path,) = out.glob("*.whl")
-    return path
+    (built,) = out.glob("*.whl")
+    return built
 
 
 @pytest.fixture(scope="session")

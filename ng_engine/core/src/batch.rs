@@ -282,8 +282,8 @@ impl Relation {
     fn row_numbers(&self, start: usize, count: usize) -> Box<dyn Iterator<Item = u32> + '_> {
         match (&self.rows, self.table) {
             (Rows::List(rows), _) => Box::new(rows[start..start + count].iter().copied()),
-            (Rows::All, TableKind::Tokens) => Box::new(self.snapshot.tokens.live_rows().skip(start)),
-            (Rows::All, TableKind::Connections) => Box::new(self.snapshot.connections.live_rows().skip(start)),
+            (Rows::All, TableKind::Tokens) => Box::new(self.snapshot.tokens.live_rows_from(start)),
+            (Rows::All, TableKind::Connections) => Box::new(self.snapshot.connections.live_rows_from(start)),
             (Rows::Computed(_), _) => Box::new(std::iter::empty()),
         }
     }

@@ -237,9 +237,12 @@ impl Working {
 
     /// Change a live token's row.
     pub fn update_token(&mut self, row: u32, patch: &TokenPatch<'_>) -> Result<()> {
+        if patch.only_flags() && patch.flags.is_none() {
+            return Ok(());
+        }
         let old = self.snapshot.tokens.read(row);
         let mut token = old.clone();
-        let only_flags = TokenPatch { flags: None, ..patch.clone() }.is_empty();
+        let only_flags = patch.only_flags();
         if !only_flags && (old.flags & flags::MUTABLE == 0 || old.flags & flags::LOCKED != 0) {
             let why = if old.flags & flags::LOCKED != 0 { "locked" } else { "not mutable" };
             return Err(Error::not_allowed(format!("token {} is {why}", old.id))
@@ -526,13 +529,13 @@ impl Working {
 }
 
 impl TokenPatch<'_> {
-    fn is_empty(&self) -> bool {
+    /// Whether nothing but the flags is to be changed.
+    fn only_flags(&self) -> bool {
         self.key.is_none()
             && self.kind.is_none()
             && self.coords.is_none()
             && self.axes.iter().all(Option::is_none)
             && self.weight.is_none()
-            && self.flags.is_none()
             && self.props.is_none()
     }
 }

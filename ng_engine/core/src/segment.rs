@@ -224,6 +224,11 @@ impl<R: Record> Segment<R> {
         self.len as usize
     }
 
+    /// Rows that are not deleted.
+    pub fn live_len(&self) -> usize {
+        (self.len - self.dead) as usize
+    }
+
     /// Whether there is no row, not even a deleted one.
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -346,8 +351,19 @@ impl<R: Record> Table<R> {
 
     /// Rows that are not deleted, by row number.
     pub fn live_rows(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..self.segments())
-            .flat_map(move |n| self.segment(n).live_slots().map(move |s| ((n as u32) << SEGMENT_BITS) + s as u32))
+        self.live_rows_from(0)
+    }
+
+    /// The same without the first `skip` of them, passed over by whole segments.
+    pub fn live_rows_from(&self, mut skip: usize) -> impl Iterator<Item = u32> + '_ {
+        let mut number = 0;
+        while number < self.sealed && skip >= self.segment(number).live_len() {
+            skip -= self.segment(number).live_len();
+            number += 1;
+        }
+        let rows = (number..self.segments())
+            .flat_map(move |n| self.segment(n).live_slots().map(move |s| ((n as u32) << SEGMENT_BITS) + s as u32));
+        rows.skip(skip)
     }
 
     /// Rows that are not deleted, by id.
@@ -512,6 +528,9 @@ mod tests {
         assert_eq!(table.find(8_193 * 3), Some(8_192));
         assert_eq!(table.find(4_096 * 3), Some(4_095));
         assert_eq!(table.live(), 20_000 - 4_096);
+        for skip in [0, 1, 4_095, 4_096, 10_000, 20_000] {
+            assert!(table.live_rows_from(skip).eq(table.live_rows().skip(skip)), "{skip}");
+        }
     }
 
     #[test]

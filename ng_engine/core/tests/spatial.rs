@@ -215,7 +215,8 @@ fn every_world_under_every_metric_is_brute_force_to_the_bit() {
                         &metric,
                         &query,
                         &mut top,
-                        &mut |row| Some(id_of(row)),
+                        &mut |_| true,
+                        &mut id_of,
                         &mut Work::default(),
                     );
                     same(
@@ -223,15 +224,15 @@ fn every_world_under_every_metric_is_brute_force_to_the_bit() {
                         &all[..k],
                         &format!("nearest {k}, tree, {context}"),
                     );
-                    let mut top = TopK::new(k, None);
-                    let candidate = &mut |row| Some(id_of(row));
+                    let (passes, mut top) = (&mut |_: u32| true, TopK::new(k, None));
                     scan_nearest(
                         &points,
                         0,
                         &metric,
                         &query,
                         &mut top,
-                        candidate,
+                        passes,
+                        &mut id_of,
                         &mut Work::default(),
                     );
                     same(
@@ -243,12 +244,13 @@ fn every_world_under_every_metric_is_brute_force_to_the_bit() {
                 // A radius which is exactly a distance: the comparison is ≤, on the f64 value.
                 for radius in [all[20].distance, all[350].distance] {
                     let expected = &all[..all.partition_point(|hit| hit.distance <= radius)];
-                    let (mut hits, candidate) = (Vec::new(), &mut |row| Some(id_of(row)));
+                    let (passes, mut hits) = (&mut |_| true, Vec::new());
                     tree.within(
                         &metric,
                         &query,
                         radius,
-                        candidate,
+                        passes,
+                        &mut id_of,
                         &mut hits,
                         &mut Work::default(),
                     );
@@ -261,7 +263,8 @@ fn every_world_under_every_metric_is_brute_force_to_the_bit() {
                         &metric,
                         &query,
                         radius,
-                        candidate,
+                        passes,
+                        &mut id_of,
                         &mut hits,
                         &mut Work::default(),
                     );
@@ -293,7 +296,8 @@ fn every_size_around_the_leaf_and_group_boundaries_works() {
             metric,
             &[0.4; AXES],
             &mut top,
-            &mut |row| Some(id_of(row)),
+            &mut |_| true,
+            &mut id_of,
             &mut Work::default(),
         );
         same(&top.into_sorted(), &expected[..n.min(20)], &format!("{n} points"));
@@ -302,7 +306,8 @@ fn every_size_around_the_leaf_and_group_boundaries_works() {
             metric,
             &[0.4; AXES],
             f64::INFINITY,
-            &mut |row| Some(id_of(row)),
+            &mut |_| true,
+            &mut id_of,
             &mut hits,
             &mut work,
         );
@@ -317,7 +322,7 @@ fn every_size_around_the_leaf_and_group_boundaries_works() {
         tree.in_box(
             &low,
             &high,
-            &mut |row| Some(id_of(row)),
+            &mut |_| true,
             &mut |row| rows.push(row),
             &mut Work::default(),
         );
@@ -341,12 +346,14 @@ fn several_trees_and_a_tail_share_one_answer_and_its_limit() {
             let radius = expected[40].distance;
             for (k, radius) in [(10, None), (30, Some(radius)), (100, Some(radius))] {
                 let mut top = TopK::new(k, radius);
-                let candidate = &mut |row| odd(row).then(|| id_of(row));
+                let passes = &mut |row| odd(row);
                 let mut work = Work::default();
                 for tree in &trees {
-                    tree.nearest(&metric, &query, &mut top, candidate, &mut work);
+                    tree.nearest(&metric, &query, &mut top, passes, &mut id_of, &mut work);
                 }
-                scan_nearest(tail, 2500, &metric, &query, &mut top, candidate, &mut work);
+                scan_nearest(
+                    tail, 2500, &metric, &query, &mut top, passes, &mut id_of, &mut work,
+                );
                 let within = expected
                     .iter()
                     .take_while(|hit| radius.is_none_or(|r| hit.distance <= r))
@@ -389,12 +396,12 @@ fn boxes_hold_exactly_what_lies_between_their_sides() {
             let expected: Vec<u32> = (0..2000u32)
                 .filter(|row| even(*row) && inside(&points[*row as usize]))
                 .collect();
-            let candidate = &mut |row| even(row).then_some(7);
+            let passes = &mut |row| even(row);
             let mut rows = Vec::new();
             tree.in_box(
                 &low,
                 &high,
-                candidate,
+                passes,
                 &mut |row| rows.push(row),
                 &mut Work::default(),
             );
@@ -406,7 +413,7 @@ fn boxes_hold_exactly_what_lies_between_their_sides() {
                 0,
                 &low,
                 &high,
-                candidate,
+                passes,
                 &mut |row| rows.push(row),
                 &mut Work::default(),
             );
@@ -430,7 +437,8 @@ fn few_leaves_are_visited() {
                 metric,
                 &random.point(),
                 &mut top,
-                &mut |row| Some(id_of(row)),
+                &mut |_| true,
+                &mut id_of,
                 &mut work,
             );
         }
@@ -447,7 +455,7 @@ fn few_leaves_are_visited() {
     tree.in_box(
         &[0.05; AXES],
         &[0.48; AXES],
-        &mut |_| Some(1),
+        &mut |_| true,
         &mut |_| rows += 1,
         &mut work,
     );
@@ -468,10 +476,11 @@ fn a_row_is_asked_about_only_if_it_could_enter() {
         metric,
         &[0.5; AXES],
         &mut top,
-        &mut |row| {
+        &mut |_| {
             asked += 1;
-            Some(id_of(row))
+            true
         },
+        &mut id_of,
         &mut Work::default(),
     );
     assert!((10..=400).contains(&asked), "{asked} rows asked about");
@@ -484,8 +493,14 @@ fn many_equal_points_are_told_apart_by_id() {
     let metric = &metrics()[0].1;
     let mut top = TopK::new(10, None);
     let scrambled = |row: u32| u64::from(row) * 2_654_435_761 % 5_003;
-    let candidate = &mut |row| Some(scrambled(row));
-    tree.nearest(metric, &[0.25; AXES], &mut top, candidate, &mut Work::default());
+    tree.nearest(
+        metric,
+        &[0.25; AXES],
+        &mut top,
+        &mut |_| true,
+        &mut |row| scrambled(row),
+        &mut Work::default(),
+    );
     let found: Vec<u64> = top.into_sorted().iter().map(|hit| hit.id).collect();
     let mut ids: Vec<u64> = (0..5_000).map(scrambled).collect();
     ids.sort_unstable();
@@ -511,7 +526,8 @@ fn a_cancelled_search_says_so() {
         metric,
         &[0.5; AXES],
         10.0,
-        &mut |row| Some(id_of(row)),
+        &mut |_| true,
+        &mut id_of,
         &mut hits,
         &mut work,
     );
@@ -521,7 +537,8 @@ fn a_cancelled_search_says_so() {
         metric,
         &[0.5; AXES],
         10.0,
-        &mut |row| Some(id_of(row)),
+        &mut |_| true,
+        &mut id_of,
         &mut hits,
         &mut work,
     );
@@ -530,7 +547,7 @@ fn a_cancelled_search_says_so() {
     tree.in_box(
         &[0.0; AXES],
         &[1.0; AXES],
-        &mut |_| Some(1),
+        &mut |_| true,
         &mut |_| panic!("cancelled"),
         &mut work,
     );
@@ -550,7 +567,8 @@ fn an_impossible_limit_finds_nothing() {
             metric,
             &[0.0; AXES],
             radius,
-            &mut |row| Some(id_of(row)),
+            &mut |_| true,
+            &mut id_of,
             &mut hits,
             &mut Work::default(),
         );
@@ -561,7 +579,8 @@ fn an_impossible_limit_finds_nothing() {
         metric,
         &[0.0; AXES],
         &mut top,
-        &mut |row| Some(id_of(row)),
+        &mut |_| true,
+        &mut id_of,
         &mut Work::default(),
     );
     assert!(top.is_empty());
@@ -601,15 +620,15 @@ proptest! {
         let tree = Tree::build(numbered(&points[..split], 0));
         let passes = |row: u32| row.is_multiple_of(modulus);
         let expected = brute(&points, &metric, &query, passes);
-        let candidate = &mut |row| passes(row).then(|| id_of(row));
+        let passing = &mut |row| passes(row);
         let mut top = TopK::new(k, None);
-        tree.nearest(&metric, &query, &mut top, candidate, &mut Work::default());
-        scan_nearest(&points[split..], split as u32, &metric, &query, &mut top, candidate, &mut Work::default());
+        tree.nearest(&metric, &query, &mut top, passing, &mut id_of, &mut Work::default());
+        scan_nearest(&points[split..], split as u32, &metric, &query, &mut top, passing, &mut id_of, &mut Work::default());
         same(&top.into_sorted(), &expected[..k.min(expected.len())], "nearest");
         let radius = expected[expected.len() / 2].distance;
         let mut hits = Vec::new();
-        tree.within(&metric, &query, radius, candidate, &mut hits, &mut Work::default());
-        scan_within(&points[split..], split as u32, &metric, &query, radius, candidate, &mut hits, &mut Work::default());
+        tree.within(&metric, &query, radius, passing, &mut id_of, &mut hits, &mut Work::default());
+        scan_within(&points[split..], split as u32, &metric, &query, radius, passing, &mut id_of, &mut hits, &mut Work::default());
         hits.sort_unstable();
         let within = expected.iter().take_while(|hit| hit.distance <= radius).count();
         same(&hits, &expected[..within], "within");

@@ -131,7 +131,7 @@ impl PyRuntimeStorage {
         enter(py, || {
             let connections = &view.snapshot.connections;
             let rows: Vec<u32> = if connections.in_id_order() {
-                connections.live_rows().skip(offset).take(limit).collect()
+                connections.live_rows_from(offset).take(limit).collect()
             } else {
                 page(connections.rows_by_id(), Some(limit), offset)
             };

@@ -13,11 +13,11 @@ use crate::convert::{fail, limit, metric, point, predicate, token_ref, token_ref
 use crate::enter::enter;
 use crate::error::raise;
 
-/// `n` or `(m, n)`, hops.
+/// `n` for 1…n hops, or `(m, n)`.
 fn depth(value: Option<&Bound<'_, PyAny>>) -> PyResult<(u32, u32)> {
     let Some(value) = value else { return Ok((1, 1)) };
     let (fewest, most) = match value.extract::<i64>() {
-        Ok(most) => (most, most),
+        Ok(most) => (1, most),
         Err(_) => value.extract::<(i64, i64)>()?,
     };
     let hops = |n: i64| {

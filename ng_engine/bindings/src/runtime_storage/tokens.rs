@@ -1,7 +1,7 @@
 //! Tokens: one at a time by arguments and dicts, many at once by Arrow.
 
 use ng_core::Error;
-use ng_core::batch::{TOKEN_COLUMNS, TableKind, cell};
+use ng_core::batch::{Cell, TOKEN_COLUMNS, TableKind, cell};
 use ng_core::commit::{NewToken, TokenPatch};
 use ng_core::ops::{lookup, mutate, page, scan::Scan};
 use ng_core::snapshot::TokenRef;
@@ -10,6 +10,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
 use super::PyRuntimeStorage;
@@ -91,16 +92,18 @@ impl PyRuntimeStorage {
         let Some(row) = stay(py, || Ok(view.snapshot.find_token(&token)))? else { return Ok(None) };
         let dict = PyDict::new(py);
         let mut created = None;
-        for (name, column) in TOKEN_COLUMNS {
+        static NAMES: PyOnceLock<[Py<PyString>; TOKEN_COLUMNS.len()]> = PyOnceLock::new();
+        let names = NAMES.get_or_init(py, || TOKEN_COLUMNS.map(|(name, _)| PyString::intern(py, name).unbind()));
+        for ((_, column), name) in TOKEN_COLUMNS.into_iter().zip(names) {
             let value = match cell(&view.snapshot, TableKind::Tokens, row, column) {
                 // The two times are mostly the same one.
-                ng_core::batch::Cell::Time(at) => match &created {
+                Cell::Time(at) => match &created {
                     Some((same, value)) if *same == at => Bound::clone(value),
-                    _ => created.insert((at, to_python(py, ng_core::batch::Cell::Time(at))?)).1.clone(),
+                    _ => created.insert((at, to_python(py, Cell::Time(at))?)).1.clone(),
                 },
                 other => to_python(py, other)?,
             };
-            dict.set_item(PyString::intern(py, name), value)?;
+            dict.set_item(name.bind(py), value)?;
         }
         Ok(Some(dict))
     }
@@ -167,7 +170,7 @@ impl PyRuntimeStorage {
         enter(py, || {
             let tokens = &view.snapshot.tokens;
             let rows: Vec<u32> = if tokens.in_id_order() {
-                tokens.live_rows().skip(offset).take(limit).collect()
+                tokens.live_rows_from(offset).take(limit).collect()
             } else {
                 page(tokens.rows_by_id(), Some(limit), offset)
             };

@@ -20,11 +20,11 @@ pub fn within_box(view: &View, low: &Point, high: &Point, scan: &Scan<'_>) -> Re
     let mut work = spatial::Work::default();
     let mut rows = Vec::new();
     for planted in ready.trees() {
-        planted.tree.in_box(low, high, &mut |row| ready.candidate(row, true), &mut |row| rows.push(row), &mut work);
+        planted.tree.in_box(low, high, &mut |row| ready.passes(row, true), &mut |row| rows.push(row), &mut work);
     }
     ready.unindexed(|points, first| {
-        let mut candidate = |row| ready.candidate(row, false);
-        scan_box(points, first, low, high, &mut candidate, &mut |row| rows.push(row), &mut work);
+        let mut passes = |row| ready.passes(row, false);
+        scan_box(points, first, low, high, &mut passes, &mut |row| rows.push(row), &mut work);
     });
     rows.sort_unstable_by_key(|row| view.snapshot.tokens.id(*row));
     let rows = Rows::List(page(rows, scan.limit, scan.offset));

@@ -69,15 +69,19 @@ impl<'a> Ready<'a> {
         self.snapshot.spatial.trees()
     }
 
-    /// The id of a row that may be an answer. `indexed` rows that moved since are not where their tree says.
-    pub(super) fn candidate(&self, row: u32, indexed: bool) -> Option<u64> {
+    /// Whether a row may be an answer. `indexed` rows that moved since are not where their tree says.
+    pub(super) fn passes(&self, row: u32, indexed: bool) -> bool {
         if indexed && !self.snapshot.spatial.stale().is_empty() && self.snapshot.spatial.stale().contains(row) {
-            return None;
+            return false;
         }
         if !self.snapshot.tokens.is_live(row) || self.exclude == Some(row) {
-            return None;
+            return false;
         }
-        (self.filter.is_all() || self.filter.token(self.snapshot, row)).then(|| self.snapshot.tokens.id(row))
+        self.filter.is_all() || self.filter.token(self.snapshot, row)
+    }
+
+    pub(super) fn id(&self, row: u32) -> u64 {
+        self.snapshot.tokens.id(row)
     }
 
     /// Rows that no tree answers for: those that moved, then those beyond the trees, in runs of coordinates.
@@ -101,12 +105,12 @@ impl<'a> Ready<'a> {
     fn best(&self, query: &Point, k: usize, work: &mut spatial::Work<'_>) -> Vec<Hit> {
         let mut top = TopK::new(k, self.radius);
         for planted in self.trees() {
-            let mut candidate = |row| self.candidate(row, true);
-            planted.tree.nearest(self.metric, query, &mut top, &mut candidate, work);
+            let (mut passes, mut id) = (|row| self.passes(row, true), |row| self.id(row));
+            planted.tree.nearest(self.metric, query, &mut top, &mut passes, &mut id, work);
         }
         self.unindexed(|points, first| {
-            let mut candidate = |row| self.candidate(row, false);
-            scan_nearest(points, first, self.metric, query, &mut top, &mut candidate, work);
+            let (mut passes, mut id) = (|row| self.passes(row, false), |row| self.id(row));
+            scan_nearest(points, first, self.metric, query, &mut top, &mut passes, &mut id, work);
         });
         top.into_sorted()
     }

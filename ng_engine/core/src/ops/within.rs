@@ -11,12 +11,12 @@ use crate::ops::nearest::{Ready, Search, nearest, nearest_batch};
 pub(super) fn all(ready: &Ready<'_>, query: &Point, radius: f64, work: &mut spatial::Work<'_>) -> Vec<Hit> {
     let mut hits = Vec::new();
     for planted in ready.trees() {
-        let mut candidate = |row| ready.candidate(row, true);
-        planted.tree.within(ready.metric, query, radius, &mut candidate, &mut hits, work);
+        let (mut passes, mut id) = (|row| ready.passes(row, true), |row| ready.id(row));
+        planted.tree.within(ready.metric, query, radius, &mut passes, &mut id, &mut hits, work);
     }
     ready.unindexed(|points, first| {
-        let mut candidate = |row| ready.candidate(row, false);
-        scan_within(points, first, ready.metric, query, radius, &mut candidate, &mut hits, work);
+        let (mut passes, mut id) = (|row| ready.passes(row, false), |row| ready.id(row));
+        scan_within(points, first, ready.metric, query, radius, &mut passes, &mut id, &mut hits, work);
     });
     hits
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing waits for it: an index that lags is completed by a scan.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Condvar, Mutex};
@@ -47,7 +48,7 @@ impl Store {
             return;
         }
         let store = Arc::downgrade(self);
-        *busy = std::thread::Builder::new().name("neurograph-index".into()).spawn(move || work(&store)).is_ok();
+        *busy = std::thread::Builder::new().name("neurograph-index".into()).spawn(move || tend(&store)).is_ok();
     }
 
     /// Wait until no background work is left to do.
@@ -60,6 +61,15 @@ impl Store {
             }
             self.gardener.idle.wait(&mut busy);
         }
+    }
+}
+
+/// Work until nothing is left to do; a panic, too, leaves the gardener free for the next commit.
+fn tend(store: &Weak<Store>) {
+    let finished = catch_unwind(AssertUnwindSafe(|| work(store)));
+    if let (Err(_), Some(store)) = (finished, store.upgrade()) {
+        *store.gardener.busy.lock() = false;
+        store.gardener.idle.notify_all();
     }
 }
 

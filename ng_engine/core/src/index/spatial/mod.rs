@@ -5,8 +5,9 @@
 //! axis so that a handful of vector instructions judges all of them (`kernel`). What f32 cannot exclude for
 //! certain is decided by `Metric::distance`: the answer is that of brute force to the last bit.
 //!
-//! A search takes a `candidate` function: given a row which would enter the answer, it returns the token's id if
-//! the row is live, current and passes the filter. It is called for few rows, so it may be expensive.
+//! A search asks two questions about rows. `passes`: is the row live, current, and let through by the filter? Only rows
+//! which would enter the answer are asked about. `id`: the token's id, which decides between equal distances; asked
+//! as late as can be, since fetching it costs a cache miss.
 
 #![expect(
     clippy::needless_range_loop,
@@ -101,24 +102,36 @@ impl Tree {
         metric: &Metric,
         query: &Point,
         top: &mut TopK,
-        candidate: &mut impl FnMut(u32) -> Option<u64>,
+        passes: &mut impl FnMut(u32) -> bool,
+        id: &mut impl FnMut(u32) -> u64,
         work: &mut Work<'_>,
     ) {
-        self.search_nearest(metric, query, top, candidate, work);
+        self.search_nearest(metric, query, top, passes, id, work);
     }
 
     /// Appends every row no further away than `radius`, in no particular order.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the question, the rows, where the answer goes"
+    )]
     pub fn within(
         &self,
         metric: &Metric,
         query: &Point,
         radius: f64,
-        candidate: &mut impl FnMut(u32) -> Option<u64>,
+        passes: &mut impl FnMut(u32) -> bool,
+        id: &mut impl FnMut(u32) -> u64,
         hits: &mut Vec<Hit>,
         work: &mut Work<'_>,
     ) {
         let mut offer = |distance, row| {
-            hits.extend(candidate(row).map(|id| Hit { distance, id, row }));
+            if passes(row) {
+                hits.push(Hit {
+                    distance,
+                    id: id(row),
+                    row,
+                });
+            }
             radius
         };
         self.search(metric, query, radius, &mut offer, work);
@@ -129,12 +142,12 @@ impl Tree {
         &self,
         low: &Point,
         high: &Point,
-        candidate: &mut impl FnMut(u32) -> Option<u64>,
+        passes: &mut impl FnMut(u32) -> bool,
         hit: &mut impl FnMut(u32),
         work: &mut Work<'_>,
     ) {
         let mut offer = |row| {
-            if candidate(row).is_some() {
+            if passes(row) {
                 hit(row);
             }
         };

@@ -12,19 +12,28 @@ use crate::metric::{AXES, Metric, Point};
 const STRIDE: usize = 4096;
 
 /// Feeds `top` with every row which belongs among its best.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the rows, the question, where the answer goes"
+)]
 pub fn scan_nearest(
     points: &[Point],
     first_row: u32,
     metric: &Metric,
     query: &Point,
     top: &mut TopK,
-    candidate: &mut impl FnMut(u32) -> Option<u64>,
+    passes: &mut impl FnMut(u32) -> bool,
+    id: &mut impl FnMut(u32) -> u64,
     work: &mut Work<'_>,
 ) {
     let limit = top.limit();
     let mut offer = |distance, row| {
-        if let Some(id) = candidate(row) {
-            top.push(Hit { distance, id, row });
+        if passes(row) {
+            top.push(Hit {
+                distance,
+                id: id(row),
+                row,
+            });
         }
         top.limit()
     };
@@ -42,12 +51,19 @@ pub fn scan_within(
     metric: &Metric,
     query: &Point,
     radius: f64,
-    candidate: &mut impl FnMut(u32) -> Option<u64>,
+    passes: &mut impl FnMut(u32) -> bool,
+    id: &mut impl FnMut(u32) -> u64,
     hits: &mut Vec<Hit>,
     work: &mut Work<'_>,
 ) {
     let mut offer = |distance, row| {
-        hits.extend(candidate(row).map(|id| Hit { distance, id, row }));
+        if passes(row) {
+            hits.push(Hit {
+                distance,
+                id: id(row),
+                row,
+            });
+        }
         radius
     };
     scan(points, first_row, metric, query, radius, &mut offer, work);
@@ -59,7 +75,7 @@ pub fn scan_box(
     first_row: u32,
     low: &Point,
     high: &Point,
-    candidate: &mut impl FnMut(u32) -> Option<u64>,
+    passes: &mut impl FnMut(u32) -> bool,
     hit: &mut impl FnMut(u32),
     work: &mut Work<'_>,
 ) {
@@ -73,7 +89,7 @@ pub fn scan_box(
             let inside = (0..AXES).fold(true, |all, axis| {
                 all & (point[axis] >= low[axis]) & (point[axis] <= high[axis])
             });
-            if inside && candidate(row).is_some() {
+            if inside && passes(row) {
                 hit(row);
             }
             row = row.wrapping_add(1);

@@ -12,8 +12,11 @@ use crate::metric::{Metric, Point};
 /// Takes a row at a distance within the limit, returns the limit from then on, which never grows.
 pub(super) type Offer<'a> = dyn FnMut(f64, u32) -> f64 + 'a;
 
-/// Says whether a row counts: its id if so.
-pub(super) type Candidate<'a> = dyn FnMut(u32) -> Option<u64> + 'a;
+/// Says whether a row counts.
+pub(super) type Passes<'a> = dyn FnMut(u32) -> bool + 'a;
+
+/// Gives the id of a row which counts.
+pub(super) type Id<'a> = dyn FnMut(u32) -> u64 + 'a;
 
 /// Room for the siblings of every level of a tree of 2³² points.
 pub(super) const STACK: usize = 8 * WIDE;
@@ -63,20 +66,25 @@ impl Tree {
         metric: &Metric,
         query: &Point,
         top: &mut TopK,
-        candidate: &mut Candidate<'_>,
+        passes: &mut Passes<'_>,
+        id: &mut Id<'_>,
         work: &mut Work<'_>,
     ) {
         let limit = top.limit();
         match self.probe(metric, query).filter(|_| top.is_small()) {
             Some(probe) if limit >= 0.0 => {
-                let mut sieve = Sieve::new(self, metric, query, &probe, top, candidate);
+                let mut sieve = Sieve::new(self, metric, query, &probe, top, passes, id);
                 self.walk(Isa::best(), &probe, &mut sieve, work);
                 sieve.finish();
             }
             _ => {
                 let mut offer = |distance, row| {
-                    if let Some(id) = candidate(row) {
-                        top.push(Hit { distance, id, row });
+                    if passes(row) {
+                        top.push(Hit {
+                            distance,
+                            id: id(row),
+                            row,
+                        });
                     }
                     top.limit()
                 };

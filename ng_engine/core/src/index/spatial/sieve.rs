@@ -1,11 +1,11 @@
 //! The nearest few, told apart in f32 as far as that goes.
 //!
 //! An exact distance for each improvement would put its latency, and the guesses the CPU makes meanwhile, on the critical
-//! path. So the sieve ranks by `K` alone and keeps whatever might belong; the exact distances of those come last.
+//! path. So the sieve ranks by `K` alone and keeps whatever might belong; the exact distances and ids of those come last.
 
 use super::Tree;
 use super::kernel::Probe;
-use super::search::{Candidate, Harvest};
+use super::search::{Harvest, Id, Passes};
 use super::topk::{Hit, TopK};
 use crate::metric::{Metric, Point};
 
@@ -18,29 +18,30 @@ struct Grain {
     row: u32,
     leaf: u32,
     lane: u32,
-    id: u64,
 }
 
-pub(super) struct Sieve<'a, 'c> {
+pub(super) struct Sieve<'a, 'p, 'i> {
     tree: &'a Tree,
     metric: &'a Metric,
     query: &'a Point,
     top: &'a mut TopK,
-    candidate: &'a mut Candidate<'c>,
+    passes: &'a mut Passes<'p>,
+    id: &'a mut Id<'i>,
     bar: f32,
     /// For each of the best so far, ascending: what a row's `K` must exceed for the row to be further away for certain.
     bars: Vec<f32>,
     grains: Vec<Grain>,
 }
 
-impl<'a, 'c> Sieve<'a, 'c> {
+impl<'a, 'p, 'i> Sieve<'a, 'p, 'i> {
     pub(super) fn new(
         tree: &'a Tree,
         metric: &'a Metric,
         query: &'a Point,
         probe: &Probe,
         top: &'a mut TopK,
-        candidate: &'a mut Candidate<'c>,
+        passes: &'a mut Passes<'p>,
+        id: &'a mut Id<'i>,
     ) -> Self {
         let bar = probe.bar(top.limit());
         let mut bars = Vec::with_capacity(top.k());
@@ -50,7 +51,8 @@ impl<'a, 'c> Sieve<'a, 'c> {
             metric,
             query,
             top,
-            candidate,
+            passes,
+            id,
             bar,
             bars,
             grains: Vec::with_capacity(64),
@@ -69,7 +71,7 @@ impl<'a, 'c> Sieve<'a, 'c> {
             if distance <= self.top.limit() {
                 self.top.push(Hit {
                     distance,
-                    id: grain.id,
+                    id: (self.id)(grain.row),
                     row: grain.row,
                 });
             }
@@ -77,7 +79,7 @@ impl<'a, 'c> Sieve<'a, 'c> {
     }
 }
 
-impl Harvest for Sieve<'_, '_> {
+impl Harvest for Sieve<'_, '_, '_> {
     #[inline(always)]
     fn bar(&self) -> f32 {
         self.bar
@@ -86,7 +88,9 @@ impl Harvest for Sieve<'_, '_> {
     #[inline]
     fn take(&mut self, sum: f32, leaf: usize, lane: usize) {
         let row = self.tree.rows[leaf][lane];
-        let Some(id) = (self.candidate)(row) else { return };
+        if !(self.passes)(row) {
+            return;
+        }
         if self.grains.len() == GRAINS {
             self.settle();
         }
@@ -95,7 +99,6 @@ impl Harvest for Sieve<'_, '_> {
             row,
             leaf: leaf as u32,
             lane: lane as u32,
-            id,
         });
         let bar = Probe::bar_beyond(sum);
         if self.bars.len() < self.top.k() {

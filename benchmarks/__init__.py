@@ -1,0 +1,1 @@
+"""Queries and peers, side by side in one run: `python -m benchmarks`."""

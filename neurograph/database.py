@@ -1,0 +1,379 @@
+"""`Database`: what `connect` gives."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+import ngql
+from neurograph.cdna import RuntimeCDNAStorage
+from neurograph.check import Report, check
+from neurograph.connections import RuntimeConnectionStorage
+from neurograph.cursor import Cursor
+from neurograph.graph import RuntimeGraphStorage
+from neurograph.grid import RuntimeGridStorage
+from neurograph.result import Result
+from neurograph.script import located, script_text, statements
+from neurograph.session import Parameters, Session
+from neurograph.tokens import RuntimeTokenStorage
+from ng_arrow.dataset import ConnectionsDataset, TokensDataset
+from ng_arrow.duck import Tail, leak, open_connection
+from ng_arrow.types import schema_types
+from ng_engine.errors import Error, InterfaceError, NotSupportedError, from_sqlstate
+
+if TYPE_CHECKING:
+    from ng_arrow.duck import DuckDBPyConnection
+    from ng_engine import RuntimeStorage
+
+__all__ = ["Database"]
+
+_OPEN: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+class Database:
+    """An open store.
+
+    Any thread may call anything: each has its own session, so its own transaction. Results are independent of each
+    other and of the database. Use it in a ``with`` statement or call `close`.
+
+    Attributes:
+        tokens: `RuntimeTokenStorage`, tokens as Python objects.
+        connections: `RuntimeConnectionStorage`.
+        graph: `RuntimeGraphStorage`, neighbours and paths.
+        cdna: `RuntimeCDNAStorage`, the profile: metric and gate.
+        grid: `RuntimeGridStorage`, what lies around a point.
+
+    Example:
+        >>> import neurograph as ng
+        >>> with ng.connect() as db:
+        ...     db.execute("INSERT INTO tokens (key, coords) VALUES ($k, $q)", {"k": "a", "q": [0.5] * 8})
+        ...     db.execute("SELECT key FROM tokens WHERE weight >= ?", [0.5]).fetchall()
+        INSERT 1
+        [('a',)]
+    """
+
+    def __init__(
+        self,
+        storage: RuntimeStorage,
+        *,
+        read_only: bool = False,
+        busy_timeout: float = 5.0,
+        allow_external: bool = False,
+        allowed_paths: list[str] | None = None,
+    ) -> None:
+        """Made by `connect`."""
+        self._storage = storage.snapshot() if read_only else storage
+        self._read_only = read_only
+        self.busy_timeout = busy_timeout
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._catalog: ngql.Catalog | None = None
+        self._why_closed = "the database is closed"
+        self.closed = False
+        self.fixed_settings = {
+            "allow_external": allow_external,
+            "allowed_paths": allowed_paths,
+            "read_only": read_only,
+        }
+        self.generation = 0
+        self.plans = ngql.PlanCache(ngql.compile)
+        self.tail = Tail(allow_external=allow_external)
+        self.tokens = RuntimeTokenStorage(self)
+        self.connections = RuntimeConnectionStorage(self)
+        self.graph = RuntimeGraphStorage(self)
+        self.cdna = RuntimeCDNAStorage(self)
+        self.grid = RuntimeGridStorage(self)
+        _OPEN.add(self)
+
+    # -- sessions -------------------------------------------------------------------------------------------
+
+    @property
+    def session(self) -> Session:
+        """The calling thread's session."""
+        try:
+            session: Session = self._local.session
+        except AttributeError:
+            session = self._local.session = self.new_session()
+        return session
+
+    def new_session(self) -> Session:
+        """A session of its own, as each thread and each cursor has.
+
+        Raises:
+            InterfaceError: 08003, the database is closed.
+        """
+        self.require_open()
+        if self._read_only:
+            return Session(self, self._storage.snapshot())
+        engine = self._storage.session()
+        engine.set_busy_timeout(self.busy_timeout)
+        return Session(self, engine)
+
+    @property
+    def runtime(self) -> RuntimeStorage:
+        """The `RuntimeStorage` of the calling thread's session: the engine's own methods."""
+        return self.session.engine
+
+    def catalog(self, engine: RuntimeStorage) -> ngql.Catalog:
+        """What statements may name, as this session of the engine sees it; shared while nothing changes."""
+        with self._lock:
+            generation = self.generation
+            catalog = self._catalog
+        if catalog is None or catalog.version != (engine.catalog_version, generation):
+            registered = {
+                name: dict(zip(table.column_names, schema_types(table.schema), strict=True))
+                for name, table in self.tail.tables().items()
+            }
+            catalog = ngql.Catalog.of(engine, registered, generation=generation)
+            with self._lock:
+                self._catalog = catalog
+        return catalog
+
+    # -- statements -----------------------------------------------------------------------------------------
+
+    def execute(self, text: str, params: Parameters = None) -> Result:
+        """Run one NGQL statement.
+
+        Args:
+            text: the statement; a final ``;`` is allowed.
+            params: a dict for ``$name``, a sequence for ``?`` or ``$1``. Values never become text.
+
+        Returns:
+            The result, finished; rows are made into Python or Arrow objects when asked for.
+
+        Raises:
+            NgqlSyntaxError: 42601, with the place; also for more than one statement.
+            Error: whatever else is wrong, see docs/LANGUAGE.md for the codes.
+        """
+        return self.session.execute(text, params)
+
+    def executemany(self, text: str, seq_of_params: Iterable[Parameters]) -> int:
+        """Run one statement with each of many parameter sets, in one transaction.
+
+        Args:
+            text: the statement.
+            seq_of_params: one set of parameters a run.
+
+        Returns:
+            The number of rows written (or found) by all of them.
+
+        Example:
+            >>> import neurograph as ng
+            >>> with ng.connect() as db:
+            ...     db.executemany("INSERT INTO tokens (key, coords) VALUES (?, ?)",
+            ...                    [(f"k{i}", [i / 10] * 8) for i in range(3)])
+            3
+        """
+        rows = 0
+        with self.transaction():
+            for params in seq_of_params:
+                rows += self.session.execute(text, params).rowcount
+        return rows
+
+    def script(self, script: str | os.PathLike[str]) -> Result | None:
+        """Run many statements, one after the other; the first error ends it.
+
+        Args:
+            script: the statements, separated by ``;``, or a path of a file (a string that ends in ``.ngql`` is
+                one). Statements before the error stay done, unless the script or the caller has a transaction
+                open.
+
+        Returns:
+            The last statement's result; None when there was no statement.
+
+        Raises:
+            Error: the statement's, with its line in the script.
+
+        Example:
+            >>> import neurograph as ng
+            >>> with ng.connect() as db:
+            ...     db.script("SET CDNA PROFILE explorer; SELECT count(*) AS n FROM tokens;").fetchall()
+            [(0,)]
+        """
+        text = script_text(script)
+        result = None
+        try:
+            for statement, offset in statements(text):
+                try:
+                    result = self.session.execute(statement)
+                except Error as error:
+                    raise located(error, text, offset) from None
+        except RecursionError:
+            raise from_sqlstate("54001", "statement too complex") from None
+        return result
+
+    @contextmanager
+    def transaction(self, read_only: bool = False) -> Iterator[Self]:
+        """Commit what happens within, or roll it back when an exception leaves it. Within another: a savepoint.
+
+        Args:
+            read_only: see one version throughout and refuse writes (25006).
+
+        Yields:
+            The database.
+
+        Raises:
+            Error: 40001 when the store changed after the transaction read it; 55P03 when another writer did not end.
+
+        Example:
+            >>> import neurograph as ng
+            >>> with ng.connect() as db:
+            ...     with db.transaction():
+            ...         _ = db.tokens.create(key="a", coords=[0.0] * 8)
+            ...     try:
+            ...         with db.transaction():
+            ...             _ = db.tokens.clear()
+            ...             raise ValueError("no")
+            ...     except ValueError:
+            ...         db.tokens.count()
+            1
+        """
+        with self.session.atomic(read_only):
+            yield self
+
+    def cursor(self) -> Cursor:
+        """A PEP 249 cursor with a session of its own; each statement commits unless it says BEGIN."""
+        return Cursor(self, self.new_session())
+
+    # -- other tables and other engines ---------------------------------------------------------------------
+
+    def register(self, name: str, data: Any) -> None:
+        """Make a table that NGQL can name beside `tokens` and `connections`.
+
+        Args:
+            name: how statements call it, folded to lower case; a table of that name is replaced.
+            data: a table (pyarrow, pandas, Polars, anything with ``__arrow_c_stream__``), a dict of columns, or an
+                iterable of row dicts. A stream is read once, here.
+
+        Raises:
+            ProgrammingError: 42501, the store has a table of that name; 42601, it is no name.
+
+        Example:
+            >>> import neurograph as ng
+            >>> with ng.connect() as db:
+            ...     db.register("staging", {"key": ["a", "b"], "n": [1, 2]})
+            ...     db.execute("SELECT key FROM staging WHERE n > 1").fetchall()
+            [('b',)]
+        """
+        self.require_open()
+        if not isinstance(name, str):
+            raise TypeError(f"a table's name is text, not {type(name).__name__}")
+        folded = name.lower()
+        if not folded.isidentifier():
+            raise from_sqlstate("42601", "a registered table's name is letters, digits and underscores")
+        known = self.catalog(self.runtime).tables.get(folded)
+        if known is not None and known.kind != "registered":
+            raise from_sqlstate("42501", f'"{folded}" is a table of the store')
+        self.tail.register(folded, data)
+        with self._lock:
+            self.generation += 1
+
+    def unregister(self, name: str) -> bool:
+        """Forget a registered table; False when there is none of that name."""
+        self.require_open()
+        known = self.tail.unregister(name)
+        with self._lock:
+            self.generation += 1
+        return known
+
+    def duckdb(self) -> DuckDBPyConnection:
+        """A new DuckDB connection of the user's own, nothing locked.
+
+        `tokens` (with a column per axis) and `connections` are there as push-down tables: DuckDB asks the engine only
+        for the columns and rows it needs. Both are pinned to the version the calling thread sees now; call again
+        for newer data.
+
+        Example:
+            >>> import neurograph as ng
+            >>> with ng.connect() as db:
+            ...     _ = db.tokens.create(key="a", coords=[0.25] * 8)
+            ...     db.duckdb().sql("SELECT key, physical FROM tokens WHERE id < 10").fetchall()
+            [('a', 0.25)]
+        """
+        snapshot = self.runtime.snapshot()
+        return open_connection(
+            {"tokens": TokensDataset(snapshot), "connections": ConnectionsDataset(snapshot)}
+        )
+
+    # -- the store ------------------------------------------------------------------------------------------
+
+    def interrupt(self) -> None:
+        """Cancel the relational part (DuckDB) of every running statement, in whichever thread: 57014.
+
+        A search inside the engine, which takes milliseconds, is not cancelled yet.
+        """
+        self.require_open()
+        self.tail.interrupt()
+
+    def check(self) -> Report:
+        """Read everything and compare it: ids, keys, connections' ends, the profile's rules.
+
+        Returns:
+            A report; ``report["ok"]`` says whether nothing was found.
+        """
+        return check(self.runtime.snapshot())
+
+    def stats(self) -> dict[str, int | float]:
+        """Counts and sizes of the store, by name."""
+        return dict(self.runtime.stats())
+
+    def checkpoint(self) -> None:
+        """Not supported yet: stores in memory have nothing to write."""
+        self.require_open()
+        raise NotSupportedError("checkpoint is not supported yet: durable stores are")
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Not supported yet."""
+        self.require_open()
+        raise NotSupportedError("backup is not supported yet", hint="COPY writes tables to files")
+
+    # -- the end --------------------------------------------------------------------------------------------
+
+    def require_open(self) -> None:
+        """Refuse a closed database (08003)."""
+        if self.closed:
+            raise InterfaceError(self._why_closed)
+
+    def close(self) -> None:
+        """Close the database; open transactions are rolled back. Results stay valid. Idempotent."""
+        self._end("the database is closed")
+        self.tail.close()
+
+    def _end(self, why: str) -> None:
+        self._why_closed = why
+        self.closed = True
+        self._local = threading.local()  # every thread's session goes, and its transaction with it
+        _OPEN.discard(self)
+
+    def __enter__(self) -> Self:
+        self.require_open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "read-only" if self._read_only else "open"
+        return f"<neurograph.Database :memory: ({state})>"
+
+
+def _before_fork() -> None:
+    for database in list(_OPEN):
+        database.tail.before_fork()
+
+
+def _in_child() -> None:
+    """After a fork the child has none of the threads that a handle needs, and its locks may be held for ever."""
+    for database in list(_OPEN):
+        database.tail.after_fork_in_child()
+        leak(database._local)
+        leak(database._storage)
+        database._end("this handle belongs to the parent process: open the store again")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_child=_in_child)

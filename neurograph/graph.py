@@ -1,0 +1,134 @@
+"""`db.graph`: neighbours and ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from neurograph.points import place
+from neurograph.result import Result
+from ng_engine.errors import NotSupportedError
+
+if TYPE_CHECKING:
+    from neurograph.database import Database
+
+__all__ = ["RuntimeGraphStorage"]
+
+Token = int | str
+Direction = Literal["out", "in", "both"]
+
+
+class RuntimeGraphStorage:
+    """Walks over the connections. A *token* argument is an id or a key.
+
+    Example:
+        >>> import neurograph as ng
+        >>> db = ng.connect()
+        >>> ids = db.tokens.create_many([{"key": key, "coords": [0.0] * 8} for key in "abc"])
+        >>> _ = db.connections.create_many({"source": ["a", "b"], "target": ["b", "c"], "type": ["cause", "cause"]})
+        >>> [(row["key"], row["depth"]) for row in db.graph.neighbors("a", depth=(1, 2)).dicts()]
+        [('b', 1), ('c', 2)]
+        >>> [row["key"] for row in db.graph.path("a", "c").dicts()]
+        ['a', 'b', 'c']
+        >>> db.close()
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def neighbors(
+        self,
+        token: Token | Sequence[Token],
+        depth: int | tuple[int, int] = (1, 1),
+        *,
+        via: Sequence[str] | None = None,
+        direction: Direction = "out",
+        near: Any | None = None,
+        radius: float | None = None,
+        k: int | None = None,
+        profile: str | None = None,
+    ) -> Result:
+        """Tokens that some hops reach, the start left out.
+
+        Args:
+            token: where to start; a list starts from all of them.
+            depth: the fewest and most hops, or just the most.
+            via: connection types to follow; all by default.
+            direction: follow connections ``"out"``, ``"in"`` or ``"both"`` ways.
+            near: a point (as in `RuntimeTokenStorage.nearest`) by which to order them.
+            radius: with `near`, only those within it.
+            k: how many at most.
+            profile: with `near`, measure with this profile's metric.
+
+        Returns:
+            A token's columns and ``depth`` (its fewest hops), by depth, then id; with `near` also ``distance``, by
+            distance, then id.
+
+        Raises:
+            ProgrammingError: 42704, there is no such token, type or profile.
+        """
+        began = perf_counter()
+        engine = self._database.runtime
+        if near is None:
+            if radius is not None or profile is not None:
+                raise ValueError("radius and profile need near")
+            rows = engine.neighbors(token, depth, via=via, direction=direction, k=k)
+        else:
+            spot = place(engine, near, profile)
+            rows = engine.neighbors(
+                token,
+                depth,
+                via=via,
+                direction=direction,
+                near=spot.points,
+                radius=radius,
+                metric=spot.metric,
+                k=k,
+            )
+        return Result.of(rows, self._database.tail, began)
+
+    def path(
+        self,
+        source: Token,
+        target: Token,
+        *,
+        via: Sequence[str] | None = None,
+        max_depth: int | None = None,
+        direction: Direction = "out",
+        cost: str | None = None,
+    ) -> Result:
+        """A way of the fewest hops.
+
+        Args:
+            source: where it starts.
+            target: where it ends.
+            via: connection types to follow; all by default.
+            max_depth: the most hops.
+            direction: follow connections ``"out"``, ``"in"`` or ``"both"`` ways.
+            cost: not supported yet: an expression to minimise instead of hops.
+
+        Returns:
+            One row a step, the source first: ``step, id, key, type, connection`` (that led here, NULL first),
+            ``cost`` (hops so far). No row when there is no way, one when both are the same.
+
+        Raises:
+            ProgrammingError: 42704, there is no such token or type.
+        """
+        if cost is not None:
+            raise NotSupportedError("path cost is not supported yet")
+        began = perf_counter()
+        rows = self._database.runtime.path(source, target, via=via, max_depth=max_depth, direction=direction)
+        return Result.of(rows, self._database.tail, began)
+
+    def paths(self, source: Token, target: Token, k: int, **options: Any) -> NoReturn:
+        """Not supported yet: the k cheapest ways."""
+        raise NotSupportedError("k paths are not supported yet")
+
+    def pagerank(self, damping: float = 0.85, seeds: Sequence[Token] | None = None) -> NoReturn:
+        """Not supported yet."""
+        raise NotSupportedError("pagerank is not supported yet")
+
+    def components(self) -> NoReturn:
+        """Not supported yet."""
+        raise NotSupportedError("components is not supported yet")

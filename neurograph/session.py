@@ -1,0 +1,87 @@
+"""One session: the engine's transaction and settings of one thread or cursor, and the statements it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import ngql
+from neurograph.result import Result
+from neurograph.settings import Settings
+from ng_engine.errors import from_sqlstate
+from ngql.execute import run
+
+if TYPE_CHECKING:
+    from neurograph.database import Database
+    from ng_engine import RuntimeStorage
+
+__all__ = ["Parameters", "Session"]
+
+Parameters = Mapping[str, Any] | Sequence[Any] | None
+"""A mapping for ``$name``, a sequence for ``?`` and ``$1``."""
+
+
+class Session:
+    """Runs statements on one session of the engine."""
+
+    __slots__ = ("_database", "catalog", "engine", "savepoints", "settings")
+
+    def __init__(self, database: Database, engine: RuntimeStorage) -> None:
+        self._database = database
+        self.engine = engine
+        self.catalog: ngql.Catalog | None = None
+        self.settings = Settings(engine, database.fixed_settings, database.busy_timeout)
+        self.savepoints = 0
+
+    def execute(self, text: str, params: Parameters = None) -> Result:
+        """Compile (or find compiled) and run one statement."""
+        began = perf_counter()
+        database = self._database
+        if database.closed:
+            database.require_open()
+        engine = self.engine
+        catalog = self.catalog
+        if catalog is None or catalog.version != (engine.catalog_version, database.generation):
+            catalog = self.catalog = database.catalog(engine)
+        program = database.plans.program(text, params, catalog)
+        answer = run(program, engine, params, database.tail, settings=self.settings)
+        return Result(answer, database.tail, perf_counter() - began)
+
+    @contextmanager
+    def atomic(self, read_only: bool = False) -> Iterator[None]:
+        """A transaction, or within one a savepoint; see `Database.transaction`."""
+        if self.engine.in_transaction:
+            if read_only and not self.engine.read_only:
+                raise from_sqlstate("25006", "a transaction that may write cannot hold a read-only one")
+            with self._savepoint():
+                yield
+            return
+        self.engine.begin(read_only)
+        try:
+            yield
+        except BaseException:
+            self._undo(self.engine.rollback)
+            raise
+        self.engine.commit()
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        self.savepoints += 1
+        name = f"neurograph_{self.savepoints}"
+        self.engine.savepoint(name)
+        try:
+            yield
+        except BaseException:
+            self._undo(self.engine.rollback_to, name)
+            self._undo(self.engine.release, name)
+            raise
+        finally:
+            self.savepoints -= 1
+        self.engine.release(name)
+
+    def _undo(self, step: Callable[..., None], *arguments: str) -> None:
+        """Unless the block has ended the transaction by itself."""
+        if self.engine.in_transaction:
+            step(*arguments)

@@ -1,0 +1,74 @@
+"""What SET, RESET and SHOW change and show: one session's settings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from ng_engine.errors import from_sqlstate
+
+if TYPE_CHECKING:
+    from ng_engine import RuntimeStorage
+
+__all__ = ["Settings", "seconds"]
+
+_LATER = {"memory_limit": None, "statement_timeout": None, "synchronous": "full"}
+
+
+def seconds(name: str, value: Any) -> float:
+    """A number of seconds, finite and not negative.
+
+    Raises:
+        Error: 42804 not a number, 22023 out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise from_sqlstate("42804", f"{name} is a number of seconds")
+    if not math.isfinite(value) or value < 0:
+        raise from_sqlstate("22023", f"{name} is a finite number of seconds, not negative")
+    return float(value)
+
+
+class Settings(MutableMapping[str, Any]):
+    """The settings of one session; deleting one resets it.
+
+    Args:
+        engine: the session.
+        fixed: what `connect` was told, and only it can change.
+        busy_timeout: seconds that a write waits for another writer, as `connect` was told.
+    """
+
+    def __init__(self, engine: RuntimeStorage, fixed: dict[str, Any], busy_timeout: float) -> None:
+        self._engine = engine
+        self._fixed = fixed
+        self._default = busy_timeout
+        self._busy_timeout = busy_timeout
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "busy_timeout":
+            return self._busy_timeout
+        return self._fixed[name] if name in self._fixed else _LATER[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name == "busy_timeout":
+            self._busy_timeout = seconds(name, value)
+            self._engine.set_busy_timeout(self._busy_timeout)
+        elif name in self._fixed:
+            raise from_sqlstate("42501", f"only connect() can set {name}")
+        elif value != _LATER[name]:
+            raise from_sqlstate("0A000", f"{name} is not supported yet")
+
+    def __delitem__(self, name: str) -> None:
+        if name == "busy_timeout":
+            self[name] = self._default
+
+    def clear(self) -> None:
+        """Reset all."""
+        for name in self:
+            del self[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("busy_timeout", *self._fixed, *_LATER))
+
+    def __len__(self) -> int:
+        return 1 + len(self._fixed) + len(_LATER)

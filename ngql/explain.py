@@ -1,0 +1,141 @@
+"""EXPLAIN: what runs in the engine, what in DuckDB, and with ANALYZE what it cost."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ngql import types
+from ngql.program import CountCall, EngineCall, InformationCall, Projection, Rows, RowsInput, Run, TailCall
+from ngql.values import Late
+
+__all__ = ["Explained"]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """EXPLAIN of a program's body; with `analyze` it runs once and its counters are shown."""
+
+    kind: str
+    body: Callable[[Run], Any]
+    analyze: bool
+    format: Literal["text", "json"]
+
+    def __call__(self, run: Run) -> Rows:
+        """The plan, one line a row, or one JSON text."""
+        facts: dict[int, dict[str, Any]] = {}
+        if self.analyze:
+            facts = _measured(self.body, run)
+        tree = _tree(self.body, facts) if self.kind == "SELECT" else _write_tree(self.kind, self.body)
+        if self.format == "json":
+            return Rows(["plan"], [types.JSON], [(tree,)], "plan")
+        return Rows(["plan"], [types.TEXT], [(line,) for line in _lines(tree, 0)], "plan")
+
+
+def _measured(body: Any, run: Run) -> dict[int, dict[str, Any]]:
+    """Run once; step → rows, seconds and counters."""
+    run.work = []
+    pinned = run.engine if run.engine.in_transaction else run.engine.snapshot()
+    inner = Run(pinned, run.values, run.tail, run.settings)
+    inner.work = []
+    began = time.perf_counter()
+    relation = body(inner)
+    seconds = time.perf_counter() - began
+    facts = {id(step): _facts(given, spent) for step, given, spent in inner.work}
+    below = sum(spent for _, _, spent in inner.work)
+    facts[id(body)] = _facts(relation, seconds - below if isinstance(body, TailCall) else seconds)
+    return facts
+
+
+def _facts(relation: Any, seconds: float) -> dict[str, Any]:
+    facts: dict[str, Any] = {"rows": len(relation), "ms": round(seconds * 1000, 3)}
+    if getattr(relation, "access", None):
+        facts["access"] = relation.access
+    facts |= getattr(relation, "work", None) or {}
+    return facts
+
+
+def _tree(step: Any, facts: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """A step and those below it, as JSON shows them."""
+    node: dict[str, Any] = {}
+    match step:
+        case TailCall():
+            node = {"runs in": "duckdb", "sql": step.sql}
+            if step.parameters:
+                node["parameters"] = [name for name, _, _ in step.parameters]
+            node["inputs"] = [{"name": name, **_tree(below, facts)} for name, below in step.inputs]
+        case EngineCall():
+            node = {"runs in": "engine", "call": step.method, **_arguments(step)}
+        case Projection(step=below, output=output):
+            node = {**_tree(below, facts), "output": [f"{a} AS {b}" if a != b else a for a, b in output]}
+        case CountCall(call=below):
+            node = _tree(below, facts)
+        case InformationCall(table=table):
+            node = {"runs in": "engine", "call": "catalog", "table": table}
+        case RowsInput(name=name):
+            node = {"runs in": "engine", "call": "rows", "table": name}
+        case _:
+            node = {"runs in": "engine", "call": type(step).__name__.lower()}
+    return {**node, **facts.get(id(step), {})}
+
+
+def _write_tree(kind: str, body: Any) -> dict[str, Any]:
+    """A write: its own kind, and the query that feeds it."""
+    node: dict[str, Any] = {"runs in": "engine", "call": kind.lower()}
+    query = getattr(body, "query", None)
+    if query is not None:
+        node["inputs"] = [{"name": "rows", **_tree(query, {})}]
+    return node
+
+
+def _arguments(call: EngineCall) -> dict[str, Any]:
+    """What a call is given; values that only a run knows are shown by their name alone."""
+    shown: dict[str, Any] = {"table": call.table}
+    for name, value in call.fixed.items():
+        if name != "table":
+            shown[name] = value if isinstance(value, (int, float, str, bool, type(None))) else _plain(value)
+    for name, _, _ in call.late:
+        shown[name] = "$"
+    return shown
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, (int, float, str, bool, type(None))):
+        return value
+    return "$" if isinstance(value, Late) else str(value)
+
+
+def _lines(node: dict[str, Any], depth: int) -> list[str]:
+    """The tree as indented lines."""
+    pad = "  " * depth
+    where = node["runs in"]
+    head = f"{node['name']} = " if "name" in node else ""
+    if where == "duckdb":
+        lines = [f"{pad}{head}duckdb{_counters(node)}", f"{pad}  sql: {node['sql']}"]
+    else:
+        skipped = {"runs in", "call", "name", "inputs", "output", "table", *_COUNTERS}
+        arguments = [f"{name}={_shown(value)}" for name, value in node.items() if name not in skipped]
+        table = [node["table"]] if node.get("table") else []
+        lines = [f"{pad}{head}engine: {node['call']}({', '.join([*table, *arguments])}){_counters(node)}"]
+        if "output" in node:
+            lines.append(f"{pad}  output: {', '.join(node['output'])}")
+    for below in node.get("inputs", ()):
+        lines += _lines(below, depth + 1)
+    return lines
+
+
+_COUNTERS = ("access", "rows", "ms", "rows_examined", "leaves_visited", "leaves_total", "edges_examined")
+
+
+def _counters(node: dict[str, Any]) -> str:
+    found = [f"{name.replace('_', ' ')} {node[name]}" for name in _COUNTERS if name in node]
+    return f"  [{', '.join(found)}]" if found else ""
+
+
+def _shown(value: Any) -> str:
+    return value if value == "$" else json.dumps(value, ensure_ascii=False, default=str)
