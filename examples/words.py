@@ -33,7 +33,7 @@ def words(result: ng.Result) -> str:
 def near(db: ng.Database) -> None:
     """Neighbours of one word, under other metrics, and from a place where no word stands."""
     nearest = "SELECT key, distance FROM tokens NEAR $q"
-    beach = np.array(db.tokens.get("beach")["coords"])
+    beach = db.runtime.point("beach")
     sadder = beach - 2 * np.eye(8)[words_data.AXES.index("valence")]
     print("near beach:      ", words(db.execute(f"{nearest} LIMIT 6", {"q": "beach"})))
     print("two sd sadder:   ", words(db.execute(f"{nearest} LIMIT 6", {"q": sadder})))

@@ -18,7 +18,9 @@ def flat(points: np.ndarray) -> np.ndarray:
     plane = np.linalg.svd(centred, full_matrices=False)[2][:2]
     spread = centred @ plane.T
     low, high = spread.min(axis=0), spread.max(axis=0)
-    return MARGIN + (spread - low) / (high - low) * (np.array([WIDTH, HEIGHT]) - 2 * MARGIN)
+    room = np.array([WIDTH, HEIGHT]) - 2 * MARGIN
+    placed: np.ndarray = MARGIN + (spread - low) / (high - low) * room
+    return placed
 
 
 def colour(valence: float) -> str:

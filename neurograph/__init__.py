@@ -11,9 +11,14 @@ Example:
 """
 
 from neurograph import dbapi
+from neurograph.cdna import RuntimeCDNAStorage
 from neurograph.connect import connect
+from neurograph.connections import RuntimeConnectionStorage
 from neurograph.database import Database
+from neurograph.graph import RuntimeGraphStorage
+from neurograph.grid import RuntimeGridStorage
 from neurograph.result import Result
+from neurograph.tokens import RuntimeTokenStorage
 from ng_engine import RuntimeStorage, __version__
 from ng_engine.errors import (
     DatabaseError,
@@ -41,7 +46,12 @@ __all__ = [
     "OperationalError",
     "ProgrammingError",
     "Result",
+    "RuntimeCDNAStorage",
+    "RuntimeConnectionStorage",
+    "RuntimeGraphStorage",
+    "RuntimeGridStorage",
     "RuntimeStorage",
+    "RuntimeTokenStorage",
     "__version__",
     "connect",
     "dbapi",

@@ -83,7 +83,7 @@ class RuntimeConnectionStorage:
 
         Args:
             id: the connection.
-            fields: any of ``type, weight, confidence, rigidity, mutability, levels, props``.
+            fields: any of ``weight, confidence, rigidity, mutability, levels, props``.
         """
         return self._database.runtime.update_connection(id, **fields)
 

@@ -20,7 +20,6 @@ from neurograph.result import Result
 from neurograph.script import located, script_text, statements
 from neurograph.session import Parameters, Session
 from neurograph.tokens import RuntimeTokenStorage
-from ng_arrow.dataset import ConnectionsDataset, TokensDataset
 from ng_arrow.duck import Tail, leak, open_connection
 from ng_arrow.types import schema_types
 from ng_engine.errors import Error, InterfaceError, NotSupportedError, from_sqlstate
@@ -294,6 +293,9 @@ class Database:
             ...     db.duckdb().sql("SELECT key, physical FROM tokens WHERE id < 10").fetchall()
             [('a', 0.25)]
         """
+        # pyarrow.dataset imports pandas, half a second that only this method needs.
+        from ng_arrow.dataset import ConnectionsDataset, TokensDataset
+
         snapshot = self.runtime.snapshot()
         return open_connection(
             {"tokens": TokensDataset(snapshot), "connections": ConnectionsDataset(snapshot)}

@@ -260,6 +260,8 @@ class RuntimeTokenStorage:
         """The same search as NGQL, which knows how to read a condition."""
         if getattr(values.get("ng_q"), "ndim", 1) == 2:
             raise NotSupportedError("where is not supported yet with many points")
+        if not isinstance(profile, (str, type(None))):
+            raise TypeError(f"a profile is named by text here, not {type(profile).__name__}")
         using = "" if profile is None else 'USING CDNA PROFILE "{}"'.format(profile.replace('"', '""'))
         # The line break keeps a comment at the condition's end from swallowing the bracket.
         text = f"SELECT tokens {form} WHERE ({where}\n) {using} {page}"

@@ -154,7 +154,7 @@ def _explain(
         return "42501", said, "connect(allow_external=True) opens them; COPY reads and writes files", None
     if kind in ("ParserException", "SyntaxException"):
         first = message.split("\n", 1)[0]
-        if "depth" in first:
+        if "depth" in first or "memory exhausted" in first:
             return "54001", "statement too complex: it nests too deep", None, None
         return "42601", _lower(first), None, None
     first = message.split("\n", 1)[0]
@@ -200,6 +200,8 @@ def _name_error(
         return "42702", f'column reference "{names[0]}" is ambiguous' if names else _lower(first), None, None
     if "depth" in first:
         return "54001", "statement too complex: it nests too deep", None, None
+    if "Unexpected prepared parameter" in first:
+        return "42P02", "no value for a parameter", None, None
     return default, _lower(_without_values(first)), None, None
 
 
@@ -235,8 +237,6 @@ def _invalid_input(message: str) -> tuple[str, str, str | None]:
         return "22012", "division by zero", None
     if "More than one row returned by a subquery" in first:
         return "21000", "more than one row returned by a sub-query used as an expression", None
-    if "cannot encode str" in first:
-        return "22P02", "a text parameter is not valid Unicode", None
     return "22023", _lower(_without_values(first)), None
 
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from ng_engine.errors import from_sqlstate
+
 __all__ = ["Parameters", "plain_values"]
 
 Parameters = Mapping[str, object] | Sequence[object] | None
@@ -19,7 +21,6 @@ _PLAIN_TYPES = (
     bool,
     int,
     float,
-    str,
     bytes,
     datetime.date,
     datetime.time,
@@ -47,6 +48,10 @@ def _plain(value: object, place: str) -> object:
         return value.tolist()
     if isinstance(value, pa.Scalar):
         return value.as_py()
+    if isinstance(value, str):
+        if not _is_unicode(value):
+            raise from_sqlstate("22P02", f"parameter {place} is not valid Unicode text")
+        return value
     if value is None or isinstance(value, _PLAIN_TYPES):
         return value
     if isinstance(value, Mapping):
@@ -54,3 +59,14 @@ def _plain(value: object, place: str) -> object:
     if isinstance(value, (list, tuple)):
         return [_plain(item, place) for item in value]
     raise TypeError(f"parameter {place} is {type(value).__name__}, which SQL has no type for")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether there is no lone surrogate in it."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

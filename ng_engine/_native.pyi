@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, final
 import numpy as np
 import numpy.typing as npt
 
+__all__ = ["Relation", "RuntimeStorage", "__version__"]
 __version__: str
 
 class _ArrowStream(Protocol):
@@ -110,7 +111,9 @@ class RuntimeStorage:
         """The id of a token, or 42704."""
     def point(self, token: _Token) -> list[float]:
         """The coordinates of a token, or 42704."""
-    def create_tokens(self, arrow: _ArrowStream, *, on_conflict: Literal["nothing"] | None = None) -> npt.NDArray[np.int64]:
+    def create_tokens(
+        self, arrow: _ArrowStream, *, on_conflict: Literal["nothing"] | None = None
+    ) -> npt.NDArray[np.int64]:
         """Store many tokens as one commit; ids of those stored."""
     def update_tokens(self, arrow: _ArrowStream) -> int:
         """Update tokens by column `id`; how many."""
@@ -224,7 +227,9 @@ class RuntimeStorage:
         offset: int = 0,
     ) -> Relation:
         """Tokens with low[i] <= coords[i] <= high[i], by id; None leaves a side open."""
-    def find_neighbors(self, token: _Token, radius: float, max_results: int | None = None) -> list[tuple[int, float]]:
+    def find_neighbors(
+        self, token: _Token, radius: float, max_results: int | None = None
+    ) -> list[tuple[int, float]]:
         """(id, distance) of the tokens around a token, nearest first, itself left out."""
     def range_query(self, center: _Point, radius: float) -> list[tuple[int, float]]:
         """(id, distance) of the tokens around a point, nearest first."""
@@ -309,7 +314,9 @@ class RuntimeStorage:
         progress: Callable[..., object] | None = None,
     ) -> dict[str, Any]:
         """Not supported yet: 0A000."""
-    def query(self, text: str, top_k: int = 10, context: object | None = None) -> tuple[int, list[tuple[str, float]]]:
+    def query(
+        self, text: str, top_k: int = 10, context: object | None = None
+    ) -> tuple[int, list[tuple[str, float]]]:
         """Not supported yet: 0A000."""
     def feedback(self, signal_id: int, kind: str) -> bool:
         """Not supported yet: 0A000."""

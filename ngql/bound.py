@@ -10,7 +10,6 @@ import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ngql import types
@@ -113,7 +112,9 @@ class Point(Expr):
     def is_token(self) -> bool:
         """Whether the coordinates are those of a token."""
         value = self.value
-        return value is not None and (isinstance(value, Constant) or getattr(value, "kind", "") in ("int", "text"))
+        return value is not None and (
+            isinstance(value, Constant) or getattr(value, "kind", "") in ("int", "text")
+        )
 
     @property
     def is_partial(self) -> bool:
@@ -402,9 +403,7 @@ Source = (
     | FunctionSource
     | Join
 )
-Leaf = (
-    TableSource | NeighborsSource | PathSource | AccessSource | DerivedSource | CteSource | FunctionSource
-)
+Leaf = TableSource | NeighborsSource | PathSource | AccessSource | DerivedSource | CteSource | FunctionSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,12 +466,15 @@ class ValuesQuery(_Tail):
 Query = Block | SetOperation | ValuesQuery
 
 
-@cache
+_PARTS: dict[type, tuple[str, ...] | None] = {}
+
+
 def _parts(kind: type) -> tuple[str, ...] | None:
     """The fields of a node's class that may hold nodes; None for what is no node."""
-    if not is_dataclass(kind):
-        return None
-    return tuple(spec.name for spec in fields(kind) if spec.compare)
+    if kind not in _PARTS:
+        parts = tuple(spec.name for spec in fields(kind) if spec.compare) if is_dataclass(kind) else None
+        _PARTS[kind] = parts
+    return _PARTS[kind]
 
 
 _PLAIN = frozenset({str, int, float, bool, type(None), Span, datetime})

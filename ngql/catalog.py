@@ -1,4 +1,4 @@
-"""What a statement may name: tables and columns, axes, types, profiles. Immutable; one object serves many statements."""
+"""What a statement may name: tables and columns, axes, types, profiles; immutable, shared by many statements."""
 
 from __future__ import annotations
 

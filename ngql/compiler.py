@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ng_engine.errors import Error, from_sqlstate
+from ngql import ast
 from ngql.bind import bind
 from ngql.catalog import Catalog
 from ngql.lower import lower
@@ -17,9 +18,7 @@ from ngql.program import Program
 __all__ = ["compile"]
 
 
-def compile(
-    text: str, catalog: Catalog, kinds: Kinds = (), rules: Sequence[Rule] = RULES
-) -> Program:
+def compile(text: str, catalog: Catalog, kinds: Kinds = (), rules: Sequence[Rule] = RULES) -> Program:
     """Compile one statement.
 
     Args:
@@ -42,7 +41,7 @@ def compile(
         if getattr(bound, "desugar", False):
             from ngql.desugar import desugar
 
-            desugared = desugar(tree, text)
+            desugared = desugar(tree.statement) if isinstance(tree, ast.Explain) else None
         return lower(optimize(plan(bound), rules), text, catalog, kinds, desugared)
     except RecursionError:
         raise from_sqlstate("54001", "the statement is too complex", "split it into several") from None

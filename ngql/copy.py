@@ -71,7 +71,9 @@ class CopyFrom:
         own: Sequence[Any] = [None] * table.num_rows
         if "props" in table.column_names:
             own = table.column("props").to_pylist()
-        merged = [_merged(row, props, number) for number, (row, props) in enumerate(zip(rows, own, strict=True), 1)]
+        merged = [
+            _merged(row, props, number) for number, (row, props) in enumerate(zip(rows, own, strict=True), 1)
+        ]
         props = table_from_columns(["props"], [types.JSON], [merged])
         rest = table.select([name for name in table.column_names if name in self.known and name != "props"])
         return rest.append_column("props", props.column("props"))

@@ -226,7 +226,7 @@ class Engine(Protocol):
 
     def weave(
         self,
-        ids: Any,
+        tokens: Any,
         k: int,
         *,
         type: str = "associated_with",
@@ -283,7 +283,7 @@ class Engine(Protocol):
         """Change the active profile; a commit."""
 
     def get_cdna_flags(self) -> int:
-        """validation 1, events 2, mutation 4, strict 8."""
+        """Validation 1, events 2, mutation 4, strict 8."""
 
     def set_cdna_flags(self, flags: int) -> Any:
         """Change them; a commit."""

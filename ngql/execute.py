@@ -105,7 +105,9 @@ def run(
     else:
         values = list(parameters)
     if len(values) != len(program.kinds):
-        raise from_sqlstate("42P02", f"the statement takes {len(program.kinds)} parameters, found {len(values)}")
+        raise from_sqlstate(
+            "42P02", f"the statement takes {len(program.kinds)} parameters, found {len(values)}"
+        )
     if program.pinned and not engine.in_transaction:
         engine = engine.snapshot()
     state = Run(engine, values, tail, settings)

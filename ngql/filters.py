@@ -49,13 +49,16 @@ def is_distance(expr: bound.Expr, source: bound.AccessSource) -> bool:
     """Whether it is the weighted distance of the source's rows from a constant point."""
     match expr:
         case bound.Distance(op="<->", left=bound.Column() as column, right=bound.Point()):
-            return column.source == source.alias and column.name == "coords" and source.access.table == "tokens"
+            return (
+                column.source == source.alias and column.name == "coords" and source.access.table == "tokens"
+            )
         case _:
             return False
 
 
 def _is_stored(column: bound.Column, source: bound.AccessSource) -> bool:
-    return column.source == source.alias and column.name not in ("distance", "coords")
+    kinds = (types.POINT, types.JSON)
+    return column.source == source.alias and column.name != "distance" and column.type not in kinds
 
 
 def _is_number(expr: bound.Expr) -> bool:
@@ -124,7 +127,11 @@ def _build(expr: bound.Expr, positive: bool) -> Any:
             if values.is_constant(left):
                 left, right, op = right, left, FLIPPED[op]
             op = op if positive else _NEGATED[op]
-            return _distance(op, left, right) if isinstance(left, bound.Distance) else _comparison(op, left, right)
+            return (
+                _distance(op, left, right)
+                if isinstance(left, bound.Distance)
+                else _comparison(op, left, right)
+            )
     raise AssertionError(f"not a filter: {expr}")
 
 

@@ -1,4 +1,4 @@
-"""Function names: which aggregate, which are the language's own, which DuckDB knows."""
+"""Function names: which aggregate, which are the language's own; all others are DuckDB's to know."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ def is_aggregate(name: str) -> bool:
 
 @cache
 def names() -> frozenset[str]:
-    """Every function that may be called, DuckDB's included; loads DuckDB when first asked."""
-    from ng_arrow import duck
+    """Every function that may be called, DuckDB's included; opens a DuckDB instance once to ask it."""
+    from ng_arrow.duck import Tail
 
-    return frozenset(duck.function_names()) | OWN | LATER
+    tail = Tail()
+    try:
+        return frozenset(tail.function_names()) | OWN
+    finally:
+        tail.close()

@@ -52,8 +52,8 @@ _TYPES = {
 def kind_of(value: Any) -> str:
     """The kind of one value.
 
-    A list is `list` (a point where one is expected), with a None entry `starred` (a partial point); a dict is `partial`;
-    a numpy array is `list`; anything with an Arrow stream is `stream`.
+    A list is `list` (a point where one is expected), with a None entry `starred` (a partial point); a dict is
+    `partial`; a numpy array is `list`; anything with an Arrow stream is `stream`.
 
     >>> kind_of(3), kind_of([0.5] * 8), kind_of({"emotional": 1.0})
     ('int', 'list', 'partial')
@@ -75,10 +75,12 @@ def _kind_of_other(value: Any) -> str:
         if value.shape:
             return "list"
         letter = getattr(dtype, "kind", "")
-        return {"b": "bool", "i": "int", "u": "int", "f": "float", "U": "text", "M": "timestamp"}.get(letter, "other")
+        return {"b": "bool", "i": "int", "u": "int", "f": "float", "U": "text", "M": "timestamp"}.get(
+            letter, "other"
+        )
     for base, kind in _KINDS.items():
-        if base is not object and isinstance(value, base):
-            return kind_of(list(value)) if kind == "list" else kind
+        if isinstance(value, base):
+            return "starred" if isinstance(value, (list, tuple)) and None in value else kind
     return "stream" if hasattr(value, "__dataframe__") else "other"
 
 

@@ -5,16 +5,17 @@ A step is called with a `Run` and gives a relation. Programs are immutable and s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ng_engine.errors import Error
+from ng_engine.errors import Error, from_sqlstate
 from ngql import types
 from ngql.ast import Span
 from ngql.engine import Engine, Relation
 from ngql.parameters import Kinds
-from ngql.values import Late
+from ngql.values import Late, late
 
 __all__ = [
     "CountCall",
@@ -30,6 +31,7 @@ __all__ = [
     "Tail",
     "TailCall",
     "placed",
+    "resolved",
 ]
 
 
@@ -75,6 +77,16 @@ def placed(error: Error, text: str, span: Span | None) -> Error:
         first_line = text[span.start : span.end].split("\n", 1)[0]
         error.at(text, span.line, span.column, len(first_line) or 1)
     return error
+
+
+def resolved(reader: Any, run: Run, text: str, span: Span | None) -> int:
+    """The id of a token; the error of one that does not exist never shows a parameter's value."""
+    try:
+        return run.engine.resolve(late(reader, run.engine, run.values))
+    except Error as error:
+        if error.sqlstate == "42704" and isinstance(reader, Late):
+            error = from_sqlstate("42704", "the token does not exist")
+        raise placed(error, text, span) from None
 
 
 class Rows:
@@ -182,6 +194,8 @@ class EngineCall:
     span: Span | None
     reads: int = 1
     """How often a run asks the engine: more than once needs a snapshot."""
+    tokens: tuple[tuple[Any, Span | None], ...] = ()
+    """The token references among the arguments, to place the error of one that does not exist."""
 
     def __call__(self, run: Run) -> Any:
         """Call it; errors get the place of the argument, or of the form."""
@@ -197,7 +211,17 @@ class EngineCall:
                 span = self.span
             return getattr(engine, self.method)(**arguments)
         except Error as error:
-            raise placed(error, self.text, span) from None
+            missing = self._missing(run) if error.sqlstate == "42704" else None
+            raise missing or placed(error, self.text, span) from None
+
+    def _missing(self, run: Run) -> Error | None:
+        """The error of the first token that does not exist, at its place."""
+        for reader, span in self.tokens:
+            try:
+                resolved(reader, run, self.text, span)
+            except Error as error:
+                return error
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,30 +292,33 @@ class TailCall:
     parameters: tuple[tuple[str, Late, Span | None], ...]
     text: str
     names: Mapping[str, Span | None] = field(default_factory=dict)
-    """Function and column names → their place, for DuckDB's errors."""
+    """Functions → their place, for DuckDB's errors."""
     reads: int = 0
 
     def __call__(self, run: Run) -> Any:
         """Run the steps below, then the SQL."""
         tail = run.tail
         assert tail is not None, "a relational tail is needed"
-        span: Span | None = None
+        at: Span | None = None
         try:
             parameters = {}
-            for name, late, span in self.parameters:
-                parameters[name] = late.read(run.engine, run.values)
-            span = None
+            for name, reader, place in self.parameters:
+                at = place
+                parameters[name] = reader.read(run.engine, run.values)
+            at = None
             inputs = {name: _watched(step, run) for name, step in self.inputs}
             return tail.run(self.sql, inputs, parameters)
         except Error as error:
-            raise placed(error, self.text, span or self._named(error)) from None
+            raise placed(error, self.text, at or self._named(error)) from None
 
     def _named(self, error: Error) -> Span | None:
         """The place of a function that DuckDB's message names."""
-        for name, span in self.names.items():
-            if f'"{name}"' in error.message or f"{name}(" in error.message:
-                return span
-        return None
+        if error.sqlstate != "42883":
+            return None
+        named = (
+            span for name, span in self.names.items() if re.search(rf"\b{re.escape(name)}\b", error.message)
+        )
+        return next(named, None)
 
 
 def _watched(step: Any, run: Run) -> Any:

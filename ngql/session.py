@@ -14,7 +14,17 @@ from ngql.program import Rows, Run, placed
 from ngql.values import late
 from ngql.writes import Written, atomic
 
-__all__ = ["FLAGS", "SetFlag", "SetOption", "SetProfile", "SetScale", "ShowCdna", "ShowOption", "Transact", "shown"]
+__all__ = [
+    "FLAGS",
+    "SetFlag",
+    "SetOption",
+    "SetProfile",
+    "SetScale",
+    "ShowCdna",
+    "ShowOption",
+    "Transact",
+    "shown",
+]
 
 FLAGS = {"validation": 1, "events": 2, "mutation": 4, "strict": 8}
 

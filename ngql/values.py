@@ -164,11 +164,32 @@ def point(place: bound.Point) -> Any:
     slot = place.value.slot
     if place.value.kind == "list":
         return Late(lambda engine, values: values[slot])
-    return Late(lambda engine, values: [0.0 if v is None else v for v in spread_out(values[slot], engine.axes)])
+    return Late(
+        lambda engine, values: [0.0 if v is None else v for v in spread_out(values[slot], engine.axes)]
+    )
 
 
-def corner(place: bound.Point) -> Any:
-    """A corner of a box: eight coordinates rounded to float32, None for an axis left open."""
+def corner(place: bound.Point, above: bound.Point | None = None) -> Any:
+    """A corner of a box: eight coordinates rounded to float32, None for an axis left open.
+
+    A corner that is not `above` the other on every axis is 22023.
+    """
+    read = _corner(place)
+    if above is None:
+        return read
+    low = _corner(above)
+
+    def check(engine: Engine, values: Values) -> Any:
+        high = read.read(engine, values)
+        for axis, (least, most) in enumerate(zip(low.read(engine, values), high, strict=True), 1):
+            if least is not None and most is not None and least > most:
+                raise from_sqlstate("22023", f"the box is empty on axis {axis}: low is above high")
+        return high
+
+    return Late(check)
+
+
+def _corner(place: bound.Point) -> Late:
     if place.items is not None:
         numbers = [None if item is None else number(item, "a coordinate") for item in place.items]
         return Late(lambda engine, values: [_narrow(late(n, engine, values)) for n in numbers])

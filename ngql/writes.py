@@ -14,7 +14,7 @@ from ng_engine.errors import Error, from_sqlstate
 from ngql import types
 from ngql.ast import Span
 from ngql.engine import Engine
-from ngql.program import Projected, Run, placed
+from ngql.program import Projected, Run, placed, resolved
 from ngql.values import late
 
 __all__ = [
@@ -160,7 +160,9 @@ class Conflict:
         """Insert what is new, change what is there; gives the ids of both."""
         wanted = self._keys(given)
         if len(set(wanted)) < len(wanted):
-            raise from_sqlstate("21000", "ON CONFLICT DO UPDATE would change a row twice", "a key is given twice")
+            raise from_sqlstate(
+                "21000", "ON CONFLICT DO UPDATE would change a row twice", "a key is given twice"
+            )
         existing = self._existing(run.engine, table, wanted)
         there = self._keys(stream_to_table(existing)) if len(existing) else []
         known = set(there)
@@ -351,7 +353,7 @@ class Endpoint:
         """The tokens' ids, each once, in order."""
         try:
             if self.step is None:
-                return [run.engine.resolve(late(self.token, run.engine, run.values))]
+                return [resolved(self.token, run, self.text, self.span)]
             found = dict.fromkeys(first_column(self.step(run), self.column))
             if None in found:
                 raise from_sqlstate("23503", "an endpoint is NULL")
@@ -436,7 +438,10 @@ class Disconnect:
     def __call__(self, run: Run) -> Written:
         """Find them, delete them."""
         with atomic(run.engine):
-            terms: list[Any] = [("in", "source", self.source.ids(run)), ("in", "target", self.target.ids(run))]
+            terms: list[Any] = [
+                ("in", "source", self.source.ids(run)),
+                ("in", "target", self.target.ids(run)),
+            ]
             type_ = late(self.type, run.engine, run.values)
             if type_ is not None:
                 terms.append(("=", "type", type_.lower()))

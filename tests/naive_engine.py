@@ -5,160 +5,35 @@ It is the oracle of the language and property tests, so it is written to be read
 
 from __future__ import annotations
 
-import json
 import math
-import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from naive_vocabulary import AXES, CONNECTION_TYPES, CUSTOM, PROFILES, TOKEN_TYPES
+from naive_store import (
+    ACTIVE_MUTABLE,
+    DEGREES,
+    FLOAT32,
+    LOCKED,
+    MUTABLE,
+    OPERATORS,
+    STORED,
+    NaiveRelation,
+    Row,
+    State,
+    Store,
+    distance,
+    f32,
+    point_of,
+    profiles,
+    with_json,
+)
+from naive_vocabulary import AXES, CUSTOM
 
 from ng_engine.errors import from_sqlstate
-
-Row = dict[str, Any]
-STAMP = pa.timestamp("us", tz="UTC")
-DICTIONARY = pa.dictionary(pa.int16(), pa.string())
-ARROW = {  # column -> (NGQL type, Arrow type); a column of one name has one type wherever it stands
-    **dict.fromkeys(("id", "source", "target", "activations", "connection", "query"), ("BIGINT", pa.int64())),
-    **dict.fromkeys(("key", "mutability"), ("TEXT", pa.string())),
-    **dict.fromkeys(("weight", "confidence", "rigidity"), ("REAL", pa.float32())),
-    **dict.fromkeys(("created_at", "updated_at", "last_activated_at"), ("TIMESTAMPTZ", STAMP)),
-    **dict.fromkeys(("evidence", "levels", "depth", "step"), ("INTEGER", pa.int32())),
-    **dict.fromkeys(("distance", "cost"), ("DOUBLE", pa.float64())),
-    "type": ("TEXT", DICTIONARY),
-    "coords": ("FLOAT[8]", pa.list_(pa.float32(), 8)),
-    "flags": ("INTEGER", pa.uint16()),
-    "props": ("JSON", pa.string()),
-}
-STORED = {
-    "tokens": ["id", "key", "type", "coords", "weight", "flags", "created_at", "updated_at", "props"],
-    "connections": "id source target type weight confidence rigidity mutability evidence activations levels"
-    " created_at updated_at last_activated_at props".split(),
-}
-FLOAT32 = {"weight", "confidence", "rigidity", *(f"l{i}" for i in range(1, 9))}
-OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq, "<>": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-}  # fmt: skip
-ACTIVE_MUTABLE, MUTABLE, LOCKED = 5, 4, 128
-DEGREES = ("max_out_degree", "max_in_degree", "max_total_degree")
-
-
-def f32(value: Any) -> float:
-    """A number rounded to float32 and widened again; too large becomes an infinity, as a cast does."""
-    with np.errstate(over="ignore"):
-        return float(np.float32(value))
-
-
-def point_of(values: Any) -> tuple[float, ...]:
-    """Eight finite coordinates, rounded to float32, without a negative zero."""
-    if isinstance(values, str) or len(values) != 8 or any(v is None or isinstance(v, str) for v in values):
-        raise from_sqlstate("22P02", "a point needs 8 coordinates")
-    point = tuple(f32(v) + 0.0 for v in values)
-    if not all(map(math.isfinite, point)):
-        raise from_sqlstate("22003", "a coordinate is not a finite number")
-    return point
-
-
-def distance(a: Sequence[float], b: Sequence[float], metric: Any) -> float:
-    """The definition: √Σ (s·δ)² in double precision, summed in axis order."""
-    total = 0.0
-    for x, y, scale, period in zip(a, b, *metric, strict=True):
-        if scale == 0.0:
-            continue
-        delta = abs(x - y)
-        if period > 0.0:
-            delta = math.fmod(delta, period) if delta > period else delta
-            delta = min(delta, period - delta)
-        total += (scale * delta) * (scale * delta)
-    return math.sqrt(total)
-
-
-class NaiveRelation:
-    """A finished answer: a list of dicts shown as columns."""
-
-    def __init__(self, columns: list[str], rows: list[Row], access: str, examined: int) -> None:
-        self.columns, self._rows, self.access = columns, rows, access
-        self.types = [ARROW.get(name, ("REAL", None))[0] for name in columns]
-        self.work = {"rows_examined": examined, "leaves_visited": 0, "leaves_total": 0, "edges_examined": 0}
-        self.num_rows = len(rows)
-
-    def __len__(self) -> int:
-        return self.num_rows
-
-    def rows(self, start: int = 0, count: int | None = None) -> list[tuple[Any, ...]]:
-        shown = self._rows[start : None if count is None else start + count]
-        return [tuple(self._value(row, name) for name in self.columns) for row in shown]
-
-    @staticmethod
-    def _value(row: Row, name: str) -> Any:
-        if name == "coords":
-            return list(row[name])
-        return json.loads(row[name]) if name == "props" and row[name] is not None else row[name]
-
-    def _table(self) -> pa.Table:
-        types = [ARROW.get(name, ("REAL", pa.float32()))[1] for name in self.columns]
-        arrays = []
-        for name, type_ in zip(self.columns, types, strict=True):
-            plain = pa.string() if type_ == DICTIONARY else type_
-            array = pa.array([row[name] for row in self._rows], plain)
-            arrays.append(array.dictionary_encode().cast(type_) if type_ == DICTIONARY else array)
-        return pa.table(arrays, names=self.columns)
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        return self._table().__arrow_c_stream__(requested_schema)
-
-    def __arrow_c_schema__(self) -> object:
-        return self._table().schema.__arrow_c_schema__()
-
-
-@dataclass
-class State:
-    """One version of a store; replaced, never changed."""
-
-    axes: list[str]
-    tokens: dict[int, Row] = field(default_factory=dict)
-    connections: dict[int, Row] = field(default_factory=dict)
-    token_types: dict[str, int] = field(default_factory=lambda: {n: i for i, n in enumerate(TOKEN_TYPES)})
-    connection_types: dict[str, tuple[int, str | None, str]] = field(
-        default_factory=lambda: dict(CONNECTION_TYPES)
-    )
-    profile: Row = field(default_factory=lambda: profiles()[0])
-    next_token: int = 1
-    next_connection: int = 1
-    version: int = 0
-    catalog_version: int = 1
-
-    def copy(self) -> State:
-        """A draft of the next version."""
-        draft = copy(self)
-        for name in ("tokens", "connections", "token_types", "connection_types", "profile"):
-            setattr(draft, name, dict(getattr(self, name)))
-        return draft
-
-
-class Store:
-    """What sessions share."""
-
-    def __init__(self, state: State) -> None:
-        self.state = state
-
-
-def profiles() -> list[Row]:
-    """The built-in profiles as dicts."""
-    names = ("id", "name", "aliases", "scale", "flags")
-    return [
-        dict(
-            zip(names, rest, strict=True), period=[0.0] * 8, mode="quarantine" if rest[0] == 4 else "enforce"
-        )
-        | dict(zip(DEGREES, limits, strict=True))
-        for *rest, limits in PROFILES
-    ]
 
 
 class NaiveEngine:
@@ -364,6 +239,8 @@ class NaiveEngine:
         self, low: Any, high: Any, *, filter: Any = None, columns: Any = None, limit: int | None = None,
         offset: int = 0,
     ) -> NaiveRelation:  # fmt: skip
+        if any(lo is not None and hi is not None and lo > hi for lo, hi in zip(low, high, strict=True)):
+            raise from_sqlstate("22023", "the box is empty: low is above high")
         rows = [
             row
             for row in self._rows("tokens", filter)
@@ -514,9 +391,7 @@ class NaiveEngine:
             fields["type"] = fields["type"].lower()
             if fields["type"] not in state.token_types:
                 self._new_type(state, state.token_types, fields["type"])
-        if isinstance(fields.get("props"), dict):
-            fields["props"] = json.dumps(fields["props"])
-        return fields
+        return with_json(fields)
 
     def _new_type(self, state: State, types: dict[str, Any], name: str) -> None:
         if state.profile["flags"] & 8:
@@ -609,9 +484,7 @@ class NaiveEngine:
             fields["type"] = fields["type"].lower()
             if fields["type"] not in state.connection_types:
                 self._new_type(state, state.connection_types, fields["type"])
-        if isinstance(fields.get("props"), dict):
-            fields["props"] = json.dumps(fields["props"])
-        return fields
+        return with_json(fields)
 
     def _check_degrees(self, state: State, row: Row) -> None:
         rows = state.connections.values()
@@ -640,12 +513,12 @@ class NaiveEngine:
         return len(gone)
 
     def weave(
-        self, ids: Any, k: int, *, type: str = "associated_with", weight: float = 1.0, confidence: float = 0.5,
+        self, tokens: Any, k: int, *, type: str = "associated_with", weight: float = 1.0, confidence: float = 0.5,
         metric: Any = None, on_conflict: str | None = None,
     ) -> Any:  # fmt: skip
         edges = [
             {"source": int(i), "target": row[0], "type": type, "weight": weight, "confidence": confidence}
-            for i in ids
+            for i in tokens
             for row in self.nearest(
                 self.point(int(i)), k, metric=metric, exclude=int(i), columns=["id"]
             ).rows()

@@ -1,4 +1,4 @@
-"""The built-in names and profiles, spelt out once more, so that the engine's own tables have something to differ from."""
+"""The built-in names and profiles once more, so that the engine's own tables have something to differ from."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import numpy as np
 
 __all__ = ["Record", "letters", "read", "shown"]
 
-_DIRECTIVE = re.compile(r"(statement (ok|error)|query|axes|include|with)\b")
+_DIRECTIVE = re.compile(r"(statement (ok|error)|query|axes|include|with|unless)\b")
 _LETTERS = {
     "BIGINT": "I",
     "INTEGER": "I",
@@ -47,6 +47,7 @@ class Record:
     sort: str = "nosort"
     expected: list[str] = field(default_factory=list)
     axes: list[str] = field(default_factory=list)
+    unless: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -58,6 +59,7 @@ def read(path: Path) -> Iterator[Record]:
     lines = path.read_text(encoding="utf-8").splitlines()
     at = 0
     parameters: Any = None
+    unless: tuple[str, ...] = ()
     while at < len(lines):
         line = lines[at].strip()
         if not line or line.startswith("#"):
@@ -72,6 +74,9 @@ def read(path: Path) -> Iterator[Record]:
             continue
         if word == "axes":
             yield Record(path, number, "axes", axes=rest.split())
+            continue
+        if word == "unless":
+            unless = tuple(rest.split())
             continue
         if word == "with":
             parameters = json.loads(rest)
@@ -88,7 +93,7 @@ def read(path: Path) -> Iterator[Record]:
                 at += 1
         record = _record(path, number, head)
         record.statement, record.parameters, record.expected = "\n".join(body), parameters, expected
-        parameters = None
+        record.unless, parameters, unless = unless, None, ()
         assert record.statement, f"{path}:{number}: no statement"
         yield record
 

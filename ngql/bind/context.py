@@ -13,9 +13,7 @@ from ngql.catalog import Catalog, did_you_mean
 __all__ = ["Context", "Scope", "SourceNames", "error_at"]
 
 
-def error_at(
-    text: str, sqlstate: str, message: str, span: ast.Span | None, hint: str | None = None
-) -> Error:
+def error_at(text: str, sqlstate: str, message: str, span: ast.Span | None, hint: str | None = None) -> Error:
     """An error with its place in the statement."""
     error = from_sqlstate(sqlstate, message, hint)
     if span is None or span.line == 0:
@@ -51,6 +49,10 @@ class Scope:
     sources: list[SourceNames] = field(default_factory=list)
     merged: dict[str, str] = field(default_factory=dict)
     """Columns that a JOIN … USING merges: name → type."""
+
+    def owns(self, column: str) -> bool:
+        """Whether a source of this block has such a column."""
+        return column in self.merged or any(source.type_of(column) is not None for source in self.sources)
 
     def source(self, alias: str) -> SourceNames | None:
         """The source of an alias, here or further out."""

@@ -28,7 +28,7 @@ _KEEP_TYPE = frozenset({"min", "max", "any_value", "first", "last", "coalesce", 
 _NOT_A_NUMBER = frozenset({types.TEXT, types.BOOLEAN, types.JSON, types.POINT})
 _NOT_A_TEXT = frozenset({types.BIGINT, types.INTEGER, types.REAL, types.DOUBLE, types.BOOLEAN, types.POINT})
 
-BindQuery = Callable[[ast.Query, Scope], tuple[bound.Query, tuple[tuple[str, str], ...] | None]]
+BindQuery = Callable[[ast.Query, Scope | None], tuple[bound.Query, tuple[tuple[str, str], ...] | None]]
 
 
 def negate(expr: bound.Expr, negated: bool) -> bound.Expr:
@@ -50,6 +50,8 @@ class Expressions:
     def __init__(self, context: Context, scope: Scope, bind_query: BindQuery) -> None:
         self.context = context
         self.scope = scope
+        self.aliases: dict[str, bound.Expr] = {}
+        """What the select list calls its columns, where such names may be used: in HAVING and QUALIFY."""
         self._bind_query = bind_query
 
     def bind(self, node: ast.Expr) -> bound.Expr:
@@ -113,16 +115,23 @@ class Expressions:
     def _parameter(self, node: ast.Parameter) -> bound.Expr:
         parameter = self.context.parameter(node)
         if parameter.kind == "stream":
-            raise self.context.error("42804", "a table cannot be a value here", node, "register it, or COPY it")
+            raise self.context.error(
+                "42804", "a table cannot be a value here", node, "register it, or COPY it"
+            )
         return parameter
 
     def _columnref(self, node: ast.ColumnRef) -> bound.Expr:
+        alias = self.aliases.get(node.parts[0].value) if len(node.parts) == 1 else None
+        if alias is not None and not self.scope.owns(node.parts[0].value):
+            return alias
         return self.context.column(self.scope, node)
 
     def _row(self, node: ast.Row) -> bound.Expr:
         if any(isinstance(item, ast.Star) for item in node.items):
             message = "a point is expected where an axis is left out" if len(node.items) != 8 else ""
-            raise self.context.error("22P02", message or "a partial point stands only beside <->, <+> or NEAR", node)
+            raise self.context.error(
+                "22P02", message or "a partial point stands only beside <->, <+> or NEAR", node
+            )
         items = tuple(self.bind(item) for item in node.items if not isinstance(item, ast.Star))
         return bound.ListValue(items, span=node.span)
 
@@ -255,7 +264,10 @@ class Expressions:
 
     def _between(self, node: ast.Between) -> bound.Expr:
         operand, low, high = self.bind(node.operand), self.bind(node.low), self.bind(node.high)
-        above, below = self._compare(">=", operand, low, node.span), self._compare("<=", operand, high, node.span)
+        above, below = (
+            self._compare(">=", operand, low, node.span),
+            self._compare("<=", operand, high, node.span),
+        )
         if isinstance(operand, (bound.Column, bound.Distance)):
             both: bound.Expr = bound.Operation("and", (above, below), type=types.BOOLEAN, span=node.span)
         else:
@@ -282,7 +294,9 @@ class Expressions:
         operand = self.bind(node.operand)
         query, columns = self._bind_query(node.query, self.scope)
         if columns is not None and len(columns) != 1:
-            raise self.context.error("42601", f"IN needs one column, the query has {len(columns)}", node.query)
+            raise self.context.error(
+                "42601", f"IN needs one column, the query has {len(columns)}", node.query
+            )
         if columns is not None and not types.comparable(operand.type, columns[0][1]):
             message = f"cannot compare {operand.type} with {columns[0][1]}"
             raise self.context.error("42804", message, node)
@@ -345,10 +359,14 @@ class Expressions:
         return bound.Cast(operand, text, safe, type=known.get(text, types.UNKNOWN), span=span)
 
     def _extract(self, node: ast.Extract) -> bound.Expr:
-        return bound.Operation("extract", (self.bind(node.source),), node.part, type=types.BIGINT, span=node.span)
+        return bound.Operation(
+            "extract", (self.bind(node.source),), node.part, type=types.BIGINT, span=node.span
+        )
 
     def _attimezone(self, node: ast.AtTimeZone) -> bound.Expr:
-        return bound.Operation("at time zone", (self.bind(node.operand), self.bind(node.zone)), span=node.span)
+        return bound.Operation(
+            "at time zone", (self.bind(node.operand), self.bind(node.zone)), span=node.span
+        )
 
     def _collate(self, node: ast.Collate) -> bound.Expr:
         operand = self.bind(node.operand)

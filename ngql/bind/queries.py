@@ -72,7 +72,12 @@ class Queries:
             return self._select(body, node, outer)
         if isinstance(body, ast.Query):
             query, columns = self.bind(body, outer)
-            if not node.order_by and node.limit is None and node.offset is None and not (query.ctes and node.with_):
+            if (
+                not node.order_by
+                and node.limit is None
+                and node.offset is None
+                and not (query.ctes and node.with_)
+            ):
                 return query, columns
             return self._wrapped(query, columns, node, outer)
         if isinstance(body, ast.Values):
@@ -103,7 +108,9 @@ class Queries:
         if node is None or isinstance(node, ast.Null):
             return None
         expr: bound.Expr | None
-        expr = self.context.parameter(node) if isinstance(node, ast.Parameter) else points.literal_number(node)
+        expr = (
+            self.context.parameter(node) if isinstance(node, ast.Parameter) else points.literal_number(node)
+        )
         if isinstance(node, (ast.String, ast.Boolean)):
             raise self.context.error("42804", f"{what} must be a whole number", node)
         if expr is None:
@@ -133,7 +140,9 @@ class Queries:
 
     def _ordinal(self, node: ast.Integer, count: int | None, where: str) -> int:
         if node.value < 1 or (count is not None and node.value > count):
-            raise self.context.error("42P10", f"{where} position {node.value} is not in the select list", node)
+            raise self.context.error(
+                "42P10", f"{where} position {node.value} is not in the select list", node
+            )
         return node.value - 1
 
     # ---- VALUES, set operations
@@ -181,13 +190,19 @@ class Queries:
         if where is not None:
             self._refuse_aggregate(where, "WHERE")
         group = tuple(self._group_key(key, node, items, scope, expressions) for key in node.group_by)
+        expressions.aliases = self._aliases(node, items)
         having = expressions.condition(node.having, "HAVING")
         qualify = expressions.condition(node.qualify, "QUALIFY")
+        expressions.aliases = {}
         order = tuple(self._order_key(key, node, items, expressions) for key in query.order_by)
         limit, offset = self._limits(query)
         distinct = node.distinct
-        aggregated = bool(group) or having is not None or any(
-            has_aggregate(expr) for expr in (*(item.expr for item in items), *(key.expr for key in order))
+        aggregated = (
+            bool(group)
+            or having is not None
+            or any(
+                has_aggregate(expr) for expr in (*(item.expr for item in items), *(key.expr for key in order))
+            )
         )
         single = source is not None and not isinstance(source, bound.Join)
         block = bound.Block(
@@ -238,7 +253,9 @@ class Queries:
             sources = [source for source in sources if source.alias == star.table.value]
             if not sources:
                 hint = did_you_mean(star.table.value, [source.alias for source in scope.sources])
-                raise self.context.error("42P01", f'"{star.table.value}" is no table of this FROM', star, hint)
+                raise self.context.error(
+                    "42P01", f'"{star.table.value}" is no table of this FROM', star, hint
+                )
         items: list[bound.Item] = []
         merged: set[str] = set()
         for source in sources:
@@ -269,9 +286,8 @@ class Queries:
             return bound.Output(self._ordinal(key, len(items), "GROUP BY"), span=key.span)
         if isinstance(key, ast.ColumnRef) and len(key.parts) == 1:
             name = key.parts[0].value
-            owned = any(source.type_of(name) is not None for source in scope.sources)
             index = self._alias(name, node, items)
-            if not owned and name not in scope.merged and index is not None:
+            if index is not None and not scope.owns(name):
                 return bound.Output(index, type=items[index].expr.type, span=key.span)
         expr = expressions.bind(key)
         self._refuse_aggregate(expr, "GROUP BY")
@@ -290,6 +306,12 @@ class Queries:
             expr: bound.Expr = bound.Output(index, type=items[index].expr.type, span=key.key.span)
             return expressions.order_key(key, expr)
         return expressions.order_key(key, expressions.bind(key.key))
+
+    @staticmethod
+    def _aliases(node: ast.Select, items: tuple[bound.Item, ...]) -> dict[str, bound.Expr]:
+        """Name → expression of the select items that an AS names."""
+        named = {item.alias.value for item in node.items if item.alias is not None}
+        return {item.name: item.expr for item in items if item.name in named}
 
     @staticmethod
     def _alias(name: str, node: ast.Select, items: tuple[bound.Item, ...]) -> int | None:

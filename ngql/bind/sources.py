@@ -100,8 +100,8 @@ class Sources:
             one = bound.Constant(1, type=types.BIGINT)
             return one, one
         low, high = (self._count(end) for end in node.depth)
-        known = isinstance(low, bound.Constant) and isinstance(high, bound.Constant)
-        if known and not 1 <= low.value <= high.value:
+        ends = [end.value for end in (low, high) if isinstance(end, bound.Constant)]
+        if ends and (min(ends) < 1 or ends != sorted(ends)):
             raise self.context.error("22023", "DEPTH counts from 1, the lower end first", node.depth[0])
         return low, high
 
@@ -193,7 +193,11 @@ class Sources:
         radius: bound.Expr | None = None
         if form.radius is not None:
             node = form.radius
-            number = self.context.parameter(node) if isinstance(node, ast.Parameter) else points.literal_number(node)
+            number = (
+                self.context.parameter(node)
+                if isinstance(node, ast.Parameter)
+                else points.literal_number(node)
+            )
             if number is None and isinstance(node, (ast.String, ast.Boolean, ast.Null)):
                 raise self.context.error("42804", "the radius must be a number", node)
             if number is None:
@@ -246,7 +250,9 @@ class Sources:
         self, alias: str, shown: Mapping[str, str] | None, hidden: Mapping[str, str], node: ast.Node
     ) -> None:
         if any(source.alias == alias for source in self.scope.sources):
-            raise self.context.error("42712", f'the name "{alias}" stands twice in FROM', node, "add an alias")
+            raise self.context.error(
+                "42712", f'the name "{alias}" stands twice in FROM', node, "add an alias"
+            )
         self.scope.sources.append(SourceNames(alias, shown, hidden))
 
     def _merge(self, name: ast.Name, known: int) -> None:
@@ -269,6 +275,7 @@ class Sources:
         for column, type_ in [pair for source in left for pair in (source.shown or {}).items()]:
             if any(column in (source.shown or {}) for source in right):
                 self.scope.merged[column] = type_
+
 
 def rename_columns(
     context: Context, columns: tuple[tuple[str, str], ...] | None, names: tuple[ast.Name, ...]

@@ -16,9 +16,7 @@ from ngql.statements import ROWS
 
 __all__ = ["Writes"]
 
-_GIVEN_BY_ENGINE = frozenset(
-    {"created_at", "updated_at", "last_activated_at", "evidence", "activations"}
-)
+_GIVEN_BY_ENGINE = frozenset({"created_at", "updated_at", "last_activated_at", "evidence", "activations"})
 _FIXED = frozenset({"id", "source", "target"})
 _UNIQUE = {"tokens": (("key",), ("id",)), "connections": (("source", "target", "type"), ("id",))}
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -189,11 +187,15 @@ class Writes:
         target = tuple(name.value for name in node.columns)
         if target and sorted(target) not in [sorted(unique) for unique in _UNIQUE[table.name]]:
             shown = " or ".join(f"({', '.join(unique)})" for unique in _UNIQUE[table.name])
-            raise self.context.error("42P10", "no unique constraint over these columns", node, f"it is {shown}")
+            raise self.context.error(
+                "42P10", "no unique constraint over these columns", node, f"it is {shown}"
+            )
         if not node.assignments:
             return statements.Conflict(target)
         if not target and table.name == "tokens":
-            raise self.context.error("42601", "DO UPDATE needs the columns that may conflict", node, "ON CONFLICT (key)")
+            raise self.context.error(
+                "42601", "DO UPDATE needs the columns that may conflict", node, "ON CONFLICT (key)"
+            )
         target = target or _UNIQUE[table.name][0]
         old = alias.value if alias is not None else table.name
         excluded = {column: table.type_of(column) or types.UNKNOWN for column in given}
@@ -320,7 +322,9 @@ class Writes:
         for assignment in node.values:
             value = self._value(expressions, assignment.value, assignment.column.value, table)
             if value is None or not _is_plain(value):
-                raise self.context.later("a computed value in CONNECT", assignment, "use INSERT INTO connections")
+                raise self.context.later(
+                    "a computed value in CONNECT", assignment, "use INSERT INTO connections"
+                )
             values.append((assignment.column.value, value))
         self._distinct([name for name, _ in values], node.values, table)
         nearest: bound.Expr | None = None
@@ -368,7 +372,9 @@ class Writes:
             return statements.Endpoint(points.token(self.context, node), span=node.span)
         query, columns = self._queries.bind(node)
         if columns is None:
-            raise self.context.later("an endpoint whose columns only DuckDB knows", node, "name the id column")
+            raise self.context.later(
+                "an endpoint whose columns only DuckDB knows", node, "name the id column"
+            )
         names = [name for name, _ in columns]
         if len(columns) == 1:
             column = 0
@@ -408,7 +414,9 @@ class Writes:
                 raise self.context.error("42804", "COPY TO needs the name of a file", node.file)
             query = self._copied(node)
             overwrite = options.get("overwrite", False)
-            return statements.CopyTo(query, file, options.get("format"), overwrite, kind="COPY", span=node.span)
+            return statements.CopyTo(
+                query, file, options.get("format"), overwrite, kind="COPY", span=node.span
+            )
         assert node.table is not None
         table = self._table(node.table)
         if "overwrite" in options:
@@ -422,7 +430,7 @@ class Writes:
         if node.query is not None:
             return self._queries.bind(node.query)[0]
         assert node.table is not None
-        star = (ast.SelectItem(ast.Star()),)
+        star: tuple[ast.SelectItem, ...] = (ast.SelectItem(ast.Star()),)
         if node.columns:
             star = tuple(ast.SelectItem(ast.ColumnRef((name,), span=name.span)) for name in node.columns)
         source = ast.FromItem(ast.TableSource(node.table, span=node.table.span))

@@ -28,6 +28,13 @@ class _Arguments:
         self.fixed: dict[str, Any] = {}
         self.late: list[tuple[str, Callable[[Engine, Sequence[Any]], Any], Span | None]] = []
         self.reads = 1
+        self.tokens: list[tuple[Any, Span | None]] = []
+
+    def add_token(self, name: str, token: bound.Expr) -> None:
+        """An argument that names a token."""
+        reader = values.token(token)
+        self.tokens.append((reader, token.span))
+        self.add(name, reader, token.span)
 
     def add(self, name: str, value: Any, span: Span | None, default: Any = None) -> None:
         """An argument, unless it is the method's default."""
@@ -38,7 +45,10 @@ class _Arguments:
 
     def call(self, method: str, access: Access, text: str) -> EngineCall:
         """The call."""
-        return EngineCall(method, access.table, self.fixed, tuple(self.late), text, access.span, self.reads)
+        tokens = tuple(self.tokens)
+        return EngineCall(
+            method, access.table, self.fixed, tuple(self.late), text, access.span, self.reads, tokens
+        )
 
 
 def lower_engine_query(query: EngineQuery, text: str) -> EngineCall | CountCall | Projection:
@@ -81,7 +91,7 @@ def lower_access(access: Access, text: str) -> EngineCall:
         case Boxed():
             method = "box"
             arguments.add("low", values.corner(access.box.low), access.box.low.span)
-            arguments.add("high", values.corner(access.box.high), access.box.high.span)
+            arguments.add("high", values.corner(access.box.high, access.box.low), access.box.high.span)
         case _:
             raise AssertionError(f"no engine call for {type(access).__name__}")
     arguments.add("filter", conditions, place)
@@ -125,7 +135,7 @@ def _nearest(access: Nearest, arguments: _Arguments, conditions: Any, text: str)
     _near(near, arguments, "points")
     if near.point.is_token:
         assert near.point.value is not None
-        arguments.add("exclude", values.token(near.point.value), near.point.span)
+        arguments.add_token("exclude", near.point.value)
     arguments.add("filter", conditions, access.filter[0].span if access.filter else None)
     if near.radius is not None:
         arguments.add("radius", values.radius(near.radius), near.radius.span)
@@ -157,16 +167,18 @@ def _preselecting(limit: bound.Expr) -> Any:
 
 def _looked_up(access: Lookup) -> Any:
     """The ids or keys: lists in parameters spread out, NULLs and ids that cannot be left out."""
-    wanted = str if access.column == "key" else int
+    by_key = access.column == "key"
     readers = [values.constant(value) for value in access.values]
 
     def kept(given: Any) -> bool:
         if given is None:
             return False
-        if isinstance(given, bool) or not isinstance(given, wanted):
-            what = "texts" if wanted is str else "whole numbers"
+        if by_key and isinstance(given, str):
+            return True
+        if by_key or isinstance(given, bool) or not isinstance(given, int):
+            what = "texts" if by_key else "whole numbers"
             raise from_sqlstate("42804", f"{access.column} is compared with {what} only")
-        return wanted is str or -_INT64 <= given < _INT64
+        return -_INT64 <= given < _INT64
 
     def read(engine: Engine, given: Sequence[Any]) -> list[Any]:
         found: list[Any] = []
@@ -181,7 +193,7 @@ def _looked_up(access: Lookup) -> Any:
 
 
 def _neighbors(access: Neighbors, arguments: _Arguments, conditions: Any, text: str) -> EngineCall:
-    arguments.add("tokens", values.token(access.token), access.token.span)
+    arguments.add_token("tokens", access.token)
     arguments.add("depth", _depth(access), access.depth[1].span or access.span, (1, 1))
     arguments.add("via", None if access.via is None else list(access.via), None)
     arguments.add("direction", access.direction, None, "out")
@@ -244,8 +256,8 @@ def _without(token: bound.Expr, conditions: Any) -> Late:
 
 
 def _path(access: Path, arguments: _Arguments, text: str) -> EngineCall:
-    arguments.add("source", values.token(access.start), access.start.span)
-    arguments.add("target", values.token(access.goal), access.goal.span)
+    arguments.add_token("source", access.start)
+    arguments.add_token("target", access.goal)
     arguments.add("via", None if access.via is None else list(access.via), None)
     arguments.add("max_depth", _hops(access.max_depth), access.max_depth.span if access.max_depth else None)
     arguments.add("direction", access.direction, None, "out")

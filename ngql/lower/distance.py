@@ -6,7 +6,7 @@ periods are parameters: the metric that holds is known only when the statement r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -90,7 +90,9 @@ class Distances:
                 exp.If(this=exp.EQ(this=period.copy(), expression=_zero()), true=delta.copy()),
                 exp.If(
                     this=exp.GT(this=delta.copy(), expression=period.copy()),
-                    true=_call("least", rest, exp.Sub(this=period.copy(), expression=exp.Paren(this=rest.copy()))),
+                    true=_call(
+                        "least", rest, exp.Sub(this=period.copy(), expression=exp.Paren(this=rest.copy()))
+                    ),
                 ),
             ],
             default=_call("least", delta.copy(), exp.Sub(this=period.copy(), expression=delta.copy())),
@@ -106,7 +108,9 @@ class Distances:
         """`a IN BOX low TO high`; an open corner passes."""
         inside = self._axis(node.operand)
         low = self._sql.parameter(("corner", node.low), "low", values.corner(node.low), node.low.span)
-        high = self._sql.parameter(("corner", node.high), "high", values.corner(node.high), node.high.span)
+        high = self._sql.parameter(
+            ("corner", node.high), "high", values.corner(node.high, node.low), node.high.span
+        )
         tests: list[exp.Expression] = []
         for i in _AXES:
             for corner, compare in ((low, exp.GTE), (high, exp.LTE)):
@@ -158,7 +162,7 @@ def _zero() -> exp.Expression:
     return exp.Literal.number("0e0")
 
 
-def _sum(terms: list[exp.Expression]) -> exp.Expression:
+def _sum(terms: Sequence[exp.Expression]) -> exp.Expression:
     total = terms[0]
     for term in terms[1:]:
         total = exp.Add(this=total, expression=term)

@@ -46,7 +46,10 @@ _BINARY: dict[str, type[exp.Expression]] = {
     "similar": exp.SimilarTo,
 }
 _CALLS = {"->": "json_extract", "->>": "json_extract_string"}
-_SIDES = {"unbounded preceding": ("UNBOUNDED", "PRECEDING"), "unbounded following": ("UNBOUNDED", "FOLLOWING")}
+_SIDES = {
+    "unbounded preceding": ("UNBOUNDED", "PRECEDING"),
+    "unbounded following": ("UNBOUNDED", "FOLLOWING"),
+}
 
 LowerQuery = Callable[[bound.Query], exp.Expression]
 
@@ -159,8 +162,8 @@ class SqlExpressions:
             case "[]":
                 return exp.Bracket(this=self.operand(args[0]), expressions=[self(args[1])], offset=1)
             case "slice":
-                low, high = node.detail.split(":")
-                ends = {"this": self(args[1]) if low else None, "expression": self(args[2]) if high else None}
+                from_, to = node.detail.split(":")
+                ends = {"this": self(args[1]) if from_ else None, "expression": self(args[2]) if to else None}
                 return exp.Bracket(this=self.operand(args[0]), expressions=[exp.Slice(**ends)], offset=1)
             case "member":
                 return exp.Dot(this=exp.Paren(this=self(args[0])), expression=identifier(node.detail))
@@ -187,22 +190,34 @@ class SqlExpressions:
         return made
 
     def _compared(self, args: Sequence[bound.Expr]) -> list[exp.Expression]:
-        """Operands of a comparison; beside a REAL a constant number is rounded to float32."""
-        if not any(isinstance(arg, (bound.Column, bound.Operation)) and arg.type == types.REAL for arg in args):
-            return [self.operand(arg) for arg in args]
-        return [self._rounded(arg) if values.is_constant(arg) else self.operand(arg) for arg in args]
+        """Operands of a comparison.
 
-    def _rounded(self, node: bound.Expr) -> exp.Expression:
+        Beside a REAL column a constant number is rounded to float32; beside that and a distance it is no NaN.
+        """
+        rounded = any(
+            isinstance(arg, (bound.Column, bound.Operation)) and arg.type == types.REAL for arg in args
+        )
+        if not rounded and not any(isinstance(arg, bound.Distance) for arg in args):
+            return [self.operand(arg) for arg in args]
+        return [self._number(arg, rounded) if values.is_constant(arg) else self.operand(arg) for arg in args]
+
+    def _number(self, node: bound.Expr, rounded: bool) -> exp.Expression:
         if isinstance(node, bound.Constant):
-            return self(node) if node.value is None else _literal(comparable_number(node.value))
+            return (
+                self(node) if node.value is None or not rounded else _literal(comparable_number(node.value))
+            )
         assert isinstance(node, bound.Parameter), node
         slot = node.slot
 
         def read(_: Any, given: Sequence[Any]) -> Any:
             value = values.plain(given[slot])
-            return None if value is None else comparable_number(value)
+            if value is None:
+                return None
+            narrowed = comparable_number(value)
+            return narrowed if rounded else value
 
-        return self.parameter(("real", slot), f"p{slot + 1}_real", Late(read), node.span)
+        name = f"p{slot + 1}_real" if rounded else f"p{slot + 1}_number"
+        return self.parameter((name, slot), name, Late(read), node.span)
 
     def _unnested(self, node: bound.Expr) -> exp.Expression:
         return exp.Select(expressions=[exp.Anonymous(this="unnest", expressions=[self(node)])])

@@ -60,8 +60,6 @@ def _stats(run: Run) -> Rows:
     return _rows("ng_stats", rows)
 
 
-
-
 _READERS: dict[str, Callable[[Run], Rows]] = {
     "token_types": _token_types,
     "connection_types": _connection_types,

@@ -52,9 +52,13 @@ class _TailQuery:
 
     def step(self, query: Any, casts: tuple[str, ...] | None) -> TailCall:
         """The query as SQL, its inputs and its parameters."""
-        self._taken |= {node.name for node in bound.walk(query) if isinstance(node, (bound.Cte, bound.CteSource))}
         self._taken |= {
-            node.table for node in bound.walk(query) if isinstance(node, Stored) and not node.table.startswith(ROWS)
+            node.name for node in bound.walk(query) if isinstance(node, (bound.Cte, bound.CteSource))
+        }
+        self._taken |= {
+            node.table
+            for node in bound.walk(query)
+            if isinstance(node, Stored) and not node.table.startswith(ROWS)
         } - set(INFORMATION)
         for node in bound.walk(query):
             if isinstance(node, bound.Column):
@@ -81,7 +85,9 @@ class _TailQuery:
                 tree = kind(this=self._branch(left), expression=self._branch(right), distinct=not all_)
             case bound.ValuesQuery(rows=rows):
                 tuples = [exp.Tuple(expressions=[self._sql(value) for value in row]) for row in rows]
-                tree = exp.Select(expressions=[exp.Star()], from_=exp.From(this=exp.Values(expressions=tuples)))
+                tree = exp.Select(
+                    expressions=[exp.Star()], from_=exp.From(this=exp.Values(expressions=tuples))
+                )
             case _:
                 raise AssertionError(f"no SQL for {type(query).__name__}")
         return self._surrounded(tree, query)
@@ -89,8 +95,8 @@ class _TailQuery:
     def _branch(self, query: Any) -> exp.Expression:
         """A side of a set operation; parentheses keep its own ORDER BY and LIMIT its own."""
         tree = self._query(query)
-        bare = not (query.order or query.limit or query.offset or query.ctes) and not isinstance(query, bound.SetOperation)
-        return tree if bare else exp.Subquery(this=tree)
+        surrounded = query.order or query.limit or query.offset or query.ctes
+        return exp.Subquery(this=tree) if surrounded or isinstance(query, bound.SetOperation) else tree
 
     def _surrounded(self, tree: exp.Expression, query: Any) -> exp.Expression:
         if query.order:
@@ -230,7 +236,8 @@ class _TailQuery:
         table = self._access(source, row)
         measured = exp.Alias(this=self._sql(distance), alias=identifier("distance"))
         tree = exp.Select(
-            expressions=[exp.Column(this=exp.Star(), table=identifier(row)), measured], from_=exp.From(this=table)
+            expressions=[exp.Column(this=exp.Star(), table=identifier(row)), measured],
+            from_=exp.From(this=table),
         )
         terms: list[exp.Expression] = []
         if near.radius is not None:
@@ -239,7 +246,8 @@ class _TailQuery:
             parameter = self._sql.parameter(("radius", near.radius), "radius", limit, near.radius.span)
             terms.append(exp.LTE(this=self._sql(distance), expression=parameter))
         if near.point.is_token:
-            terms.append(exp.NEQ(this=exp.Column(this=identifier("id"), table=identifier(row)), expression=self._itself(near)))
+            id_ = exp.Column(this=identifier("id"), table=identifier(row))
+            terms.append(exp.NEQ(this=id_, expression=self._itself(near)))
         if terms:
             tree.set("where", exp.Where(this=exp.and_(*terms, copy=False) if len(terms) > 1 else terms[0]))
         return exp.Subquery(this=tree, alias=_table_alias(source.alias))
@@ -258,9 +266,9 @@ def _table_alias(name: str, columns: tuple[str, ...] = ()) -> exp.TableAlias:
 def _with_casts(tree: exp.Expression, casts: tuple[str, ...]) -> exp.Expression:
     """The query with its columns renamed c1, c2, … and cast."""
     names = [f"c{i}" for i in range(1, len(casts) + 1)]
-    columns = [
-        exp.Alias(this=cast(exp.Column(this=identifier(name)), to) if to else exp.Column(this=identifier(name)), alias=identifier(name))
-        for name, to in zip(names, casts, strict=True)
-    ]
+    columns: list[exp.Expression] = []
+    for name, to in zip(names, casts, strict=True):
+        column = exp.Column(this=identifier(name))
+        columns.append(exp.Alias(this=cast(column, to) if to else column, alias=identifier(name)))
     inner = exp.Subquery(this=tree, alias=_table_alias("q", tuple(names)))
     return exp.Select(expressions=columns, from_=exp.From(this=inner))

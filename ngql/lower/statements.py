@@ -135,10 +135,13 @@ class _Lowering:
         casts = ("", *(_CASTS[self._type(node.table, column)] for column in node.columns))
         query = lower_query(node.query, self.text, casts if node.columns else None)
         constants = tuple(
-            (column, self._type(node.table, column), _reader(value), value.span) for column, value in node.constants
+            (column, self._type(node.table, column), _reader(value), value.span)
+            for column, value in node.constants
         )
         returning = self._returning(node.returning, node.table)
-        return writes.Update(_table(node.table), query, node.columns, constants, returning, self.text, node.span)
+        return writes.Update(
+            _table(node.table), query, node.columns, constants, returning, self.text, node.span
+        )
 
     def _conflict(
         self, node: statements.Conflict | None, table: str
@@ -160,7 +163,9 @@ class _Lowering:
         assert isinstance(block, bound.Block), block
         plain = not isinstance(block.source, bound.Join)
         if plain and all(isinstance(item.expr, bound.Column) for item in block.items):
-            output = tuple((item.expr.name, item.name) for item in block.items if isinstance(item.expr, bound.Column))
+            output = tuple(
+                (item.expr.name, item.name) for item in block.items if isinstance(item.expr, bound.Column)
+            )
             return writes.Returning(new, old, None, output)
         return writes.Returning(new, old, lower_query(block, self.text))
 
@@ -176,7 +181,9 @@ class _Lowering:
         if node.nearest is not None:
             assert not isinstance(conflict, writes.Conflict)
             k = values.count(node.nearest, "NEAREST")
-            return writes.Weave(self._endpoint(node.source), k, given, conflict, returning, self.text, node.span)
+            return writes.Weave(
+                self._endpoint(node.source), k, given, conflict, returning, self.text, node.span
+            )
         assert node.target is not None
         if isinstance(conflict, writes.Conflict) and not any(name == "type" for name, _, _ in given):
             given = (*given, ("type", types.TEXT, "associated_with"))
@@ -252,7 +259,9 @@ class _Lowering:
 
         if node.desugar:
             if self._desugared is None:
-                raise error_at(self.text, "0A000", "DESUGAR of this statement is not supported yet", node.span)
+                raise error_at(
+                    self.text, "0A000", "DESUGAR of this statement is not supported yet", node.span
+                )
             lines = [(line,) for line in self._desugared.splitlines()]
             rows = Rows(["desugared"], [types.TEXT], lines, "plan")
             return lambda run: rows
@@ -293,7 +302,9 @@ def _used(query: Any, rows: str) -> tuple[str, ...]:
     }
     if not aliases:
         return ()
-    names = [node.name for node in bound.walk(query) if isinstance(node, bound.Column) and node.source in aliases]
+    names = [
+        node.name for node in bound.walk(query) if isinstance(node, bound.Column) and node.source in aliases
+    ]
     return tuple(dict.fromkeys(("id", *names)))
 
 

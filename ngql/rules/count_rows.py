@@ -21,6 +21,8 @@ def count_rows(block: bound.Block) -> bound.Block | EngineQuery:
         return block
     match block.items[0].expr:
         case bound.Call(name="count", args=(bound.Star(),), distinct=False, filter=None, over=None):
-            access = Count(table=source.access.table, filter=source.access.filter, span=block.items[0].expr.span)
+            access = Count(
+                table=source.access.table, filter=source.access.filter, span=block.items[0].expr.span
+            )
             return EngineQuery(access, (("count", block.items[0].name),))
     return block

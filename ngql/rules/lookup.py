@@ -14,7 +14,11 @@ __all__ = ["lookup"]
 def lookup(block: bound.Block) -> bound.Block:
     """Take the first such term of a scan's filter; the others stay its filter."""
     for source in bound.sources(block.source):
-        if not isinstance(source, bound.AccessSource) or type(source.access) is not Scan or source.near is not None:
+        if (
+            not isinstance(source, bound.AccessSource)
+            or type(source.access) is not Scan
+            or source.near is not None
+        ):
             continue
         access = source.access
         for term in access.filter:

@@ -21,11 +21,9 @@ def keeps_rows(block: bound.Block) -> bool:
     """Whether every row of the source that passes WHERE gives exactly one row, whatever the others are."""
     if block.aggregated or block.distinct or block.windows or block.qualify is not None:
         return False
+    exprs = [item.expr for item in block.items] + [key.expr for key in block.order]
     calls = [
-        node
-        for item in (*block.items, *block.order)
-        for node in bound.walk(item.expr, into_queries=False)
-        if isinstance(node, bound.Call)
+        node for e in exprs for node in bound.walk(e, into_queries=False) if isinstance(node, bound.Call)
     ]
     return not any(call.over is not None or call.name in _MANY_ROWS for call in calls)
 

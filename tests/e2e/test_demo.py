@@ -112,7 +112,7 @@ def test_picture(told: str, place: Path, words: Words) -> None:
 
 
 def test_query_file(place: Path, words: Words) -> None:
-    shown = run("ngql", "--axes", ",".join(words.axes), "-f", str(EXAMPLES / "words.ngql"), cwd=place)
+    shown = run("ngql", "--quiet", "--axes", ",".join(words.axes), "-f", str(EXAMPLES / "words.ngql"), cwd=place)
     positions = [shown.index(key) for key, _ in words.near(words.place("beach"), 9)[1:]]
     assert positions == sorted(positions)
     assert all(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pytest
+
 from ng_engine import RuntimeStorage
 
 Floats = npt.NDArray[np.float64]

@@ -81,6 +81,14 @@ fn worlds(n: usize, seed: u64) -> Vec<(&'static str, Vec<Point>)> {
             world(&mut |r, _| r.point().map(|x| x * f32::from_bits((127 - 74) << 23))),
         ),
         (
+            "a turn apart",
+            world(&mut |r, _| {
+                let ulps = r.below(5) as u32;
+                let about = [ulps as f32 * 1e-8, f32::from_bits(0.3f32.to_bits() + 2 - ulps)];
+                [about[r.below(2) as usize]; AXES]
+            }),
+        ),
+        (
             "edge of the kernels",
             world(&mut |r, _| std::array::from_fn(|_| (r.unit() - 0.5) * 1.6e38)),
         ),
@@ -147,6 +155,7 @@ fn metrics() -> Vec<(&'static str, Metric)> {
             Metric::new([1.0, 2.0, 0.5, 1.0, 1.0, 3.0, 0.7, 1.0], circle),
         ),
         ("one circle", Metric::new(one, circle)),
+        ("circular, 1e-100", Metric::new([1e-100; AXES], circle)),
     ]
 }
 
@@ -275,7 +284,7 @@ fn every_world_under_every_metric_is_brute_force_to_the_bit() {
             }
         }
     }
-    assert_eq!(compared, 15 * 15 * 6);
+    assert_eq!(compared, 16 * 16 * 6);
 }
 
 #[test]
@@ -505,6 +514,35 @@ fn many_equal_points_are_told_apart_by_id() {
     let mut ids: Vec<u64> = (0..5_000).map(scrambled).collect();
     ids.sort_unstable();
     assert_eq!(found, ids[..10]);
+}
+
+#[test]
+fn rows_whose_difference_overflows_f32_are_looked_at() {
+    let points: Vec<Point> = (0..160)
+        .map(|row| std::array::from_fn(|axis| if axis == 0 { 160.0 - row as f32 } else { 3e38 }))
+        .collect();
+    let metric = Metric::new(
+        [1.0, 1e-38, 1e-38, 1e-38, 1e-38, 1e-38, 1e-38, 1e-38],
+        [0.0; AXES],
+    );
+    let query = std::array::from_fn(|axis| if axis == 0 { 0.0 } else { -8e37 });
+    let mut top = TopK::new(5, None);
+    let passes = &mut |_| true;
+    scan_nearest(
+        &points,
+        0,
+        &metric,
+        &query,
+        &mut top,
+        passes,
+        &mut id_of,
+        &mut Work::default(),
+    );
+    same(
+        &top.into_sorted(),
+        &brute(&points, &metric, &query, |_| true)[..5],
+        "overflow",
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from ng_engine import RuntimeStorage
 from ng_engine.errors import DataError, Error, IntegrityError, NotSupportedError, ProgrammingError
 

@@ -97,7 +97,10 @@ impl PyRuntimeStorage {
         enter(py, || scan::count(&view, table, filter.as_ref()))
     }
 
-    #[pyo3(signature = (points, k=Some(10), *, radius=None, filter=None, metric=None, exclude=None, columns=None, offset=0))]
+    #[pyo3(
+        signature = (points, k=Some(10), *, radius=None, filter=None, metric=None, exclude=None, columns=None, offset=0),
+        text_signature = "($self, points, k=10, *, radius=None, filter=None, metric=None, exclude=None, columns=None, offset=0)"
+    )]
     #[expect(clippy::too_many_arguments, reason = "the contract's signature")]
     fn nearest(
         &self,

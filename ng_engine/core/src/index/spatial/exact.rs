@@ -1,4 +1,4 @@
-//! Search in f64, for circular axes and for magnitudes the f32 kernels refuse.
+//! Search in f64, for magnitudes the f32 kernels refuse.
 
 use super::Tree;
 use super::kernel::{Group, WIDE};
@@ -104,4 +104,30 @@ fn circular_gap(near: f64, far: f64, period: f64) -> f64 {
         return 0.0;
     }
     shorter_way(near, period).min(shorter_way(far, period))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gap_is_the_least_way_round_between_two_distances() {
+        let period = 0.7;
+        let mut touched = 0;
+        for near in (0..40).map(|i| f64::from(i) * 0.05) {
+            for far in (0..40).map(|i| near + f64::from(i) * 0.05) {
+                let between = (0..=1000).map(|i| near + (far - near) * f64::from(i) / 1000.0);
+                let least = between
+                    .map(|d| shorter_way(d, period))
+                    .fold(f64::INFINITY, f64::min);
+                let gap = circular_gap(near, far, period);
+                assert!(
+                    gap <= least && least - gap < 0.002,
+                    "{near} to {far}: {gap}, not {least}"
+                );
+                touched += usize::from(gap == 0.0);
+            }
+        }
+        assert!(touched > 100 && touched < 1500, "{touched}");
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! # What is computed
 //!
-//! Let `D` be `Metric::distance` (f64), `s` the largest scale and `σ[i] = scale[i] / s ≤ 1`. For a linear metric the
+//! Let `D` be `Metric::distance` (f64), `s` the largest scale and `σ[i] = scale[i] / s ≤ 1`. The
 //! kernels compute in f32 `K ≈ S = Σ (σ[i] · δ[i])²`, so `D ≈ s · √S`; for a box, `δ[i]` is the distance to the box
 //! along the axis, so that the exact `S` of the box is at most that of any point in it. A point or box is passed over
 //! only if `K > bar(limit)`.
@@ -17,6 +17,12 @@
 //!   `S ≤ (limit/s)²(1 + 2⁻⁴⁰)` and `K ≤ (limit/s)²(1 + 2⁻¹⁸) ≤ bar(limit)`, as `bar` is rounded upwards.
 //! - Likewise `K ≥ S(1 − 2⁻¹⁹)` for a point: one whose `K'` exceeds `K(1 + 2⁻¹⁶)` (`bar_beyond`, whose own rounding
 //!   is at most `2⁻²³`) is at a greater computed distance.
+//!
+//! Circular axes (`ROUND`): with `d = |x − q|` and `p` the period, `m = min(d, p − d)` is `δ` if `d ≤ p` and at most `δ`
+//! otherwise, being then negative. For a box, with `d` between `near` and `far`, `min(near, p − far)` is at most that.
+//! `p − d` has been rounded thrice, its error is at most `3up`; and `p` may be infinite as f32, which makes the axis linear
+//! as far as f32 can tell. The kernels take `max(m − 4up, 0) ≤ δ(1 + u)²`, so the bound on `K` above holds; `p·2⁻⁵²`, what
+//! the f64 of the metric itself may be off, is well within the `4up`. `K` is no longer near `S`, so `bar_beyond` is not for it.
 //!
 //! Underflow: a difference of two f32 is exact where it is subnormal, and `Probe::new` refuses a scale whose `σ` would
 //! be. A subnormal `t` or `t²` is off by at most `2⁻¹⁴⁹`, and all eight by less than the `2⁻¹⁴⁰` which `bar` adds. In
@@ -53,6 +59,7 @@ pub(super) struct Group {
 pub(super) const EQUAL: u8 = 0; // all eight axes, one scale
 pub(super) const FULL: u8 = 1; // all eight axes
 pub(super) const SOME: u8 = 2; // the live axes only
+pub(super) const ROUND: u8 = 3; // the live axes only, some of them circular
 
 /// A query in the kernels' units. Only for what the proof above allows.
 pub(super) struct Probe {
@@ -60,6 +67,10 @@ pub(super) struct Probe {
     pub(super) q: [f32; AXES],
     /// `σ`, 0 on axes left out.
     pub(super) sigma: [f32; AXES],
+    /// Infinite on a linear axis.
+    period: [f32; AXES],
+    /// What rounding may have added on a circular axis.
+    excess: [f32; AXES],
     axes: [u8; AXES],
     live: usize,
     per_unit: f64,
@@ -74,12 +85,14 @@ impl Probe {
     pub(super) fn new(metric: &Metric, query: &Point) -> Option<Self> {
         let largest = metric.scale().iter().fold(0.0, |a: f64, b| a.max(*b));
         let range = 2f64.powi(-300)..=2f64.powi(300);
-        if metric.is_circular() || !range.contains(&largest) {
+        if !range.contains(&largest) {
             return None;
         }
         let mut probe = Self {
             q: [0.0; AXES],
             sigma: [0.0; AXES],
+            period: [f32::INFINITY; AXES],
+            excess: [0.0; AXES],
             axes: [0; AXES],
             live: 0,
             per_unit: largest.recip(),
@@ -97,10 +110,17 @@ impl Probe {
             }
             probe.q[axis] = *q;
             probe.sigma[axis] = sigma;
+            let period = metric.period()[axis] as f32;
+            if metric.period()[axis] != 0.0 && period.is_finite() {
+                probe.period[axis] = period;
+                probe.excess[axis] = (4.0 * f64::from(period) / f64::from(1u32 << 24)) as f32;
+            }
             probe.axes[probe.live] = axis as u8;
             probe.live += 1;
         }
-        if probe.live == AXES {
+        if metric.is_circular() {
+            probe.shape = ROUND;
+        } else if probe.live == AXES {
             probe.shape = if probe.sigma == [1.0; AXES] { EQUAL } else { FULL };
         }
         Some(probe)
@@ -127,7 +147,7 @@ impl Probe {
     #[inline(always)]
     pub(super) fn boxes<const ISA: u8, const SHAPE: u8>(&self, group: &Group) -> [f32; WIDE] {
         let mut sums = [0.0; WIDE];
-        if SHAPE == SOME {
+        if SHAPE == SOME || SHAPE == ROUND {
             for axis in self.axes() {
                 self.add_boxes::<ISA, SHAPE>(group, axis, &mut sums);
             }
@@ -146,7 +166,16 @@ impl Probe {
         for lane in 0..WIDE {
             let (below, above) = (low[lane] - q, q - high[lane]);
             let outside = if below > above { below } else { above };
-            let delta = if outside > 0.0 { outside } else { 0.0 };
+            let mut delta = if outside > 0.0 { outside } else { 0.0 };
+            if SHAPE == ROUND {
+                let (far_below, far_above) = (q - low[lane], high[lane] - q);
+                let far = if far_below > far_above {
+                    far_below
+                } else {
+                    far_above
+                };
+                delta = self.go_round(axis, delta, far);
+            }
             let part = if SHAPE == EQUAL { delta } else { delta * sigma };
             sums[lane] = fused::<ISA>(part, part, sums[lane]);
         }
@@ -156,7 +185,7 @@ impl Probe {
     #[inline(always)]
     pub(super) fn points<const ISA: u8, const SHAPE: u8>(&self, leaf: &Leaf) -> [f32; LEAF] {
         let mut sums = [0.0; LEAF];
-        if SHAPE == SOME {
+        if SHAPE == SOME || SHAPE == ROUND {
             for axis in self.axes() {
                 self.add_points::<ISA, SHAPE>(leaf, axis, &mut sums);
             }
@@ -173,10 +202,21 @@ impl Probe {
         let (q, sigma) = (self.q[axis], self.sigma[axis]);
         let at = &leaf.0[axis];
         for lane in 0..LEAF {
-            let delta = at[lane] - q;
+            let mut delta = at[lane] - q;
+            if SHAPE == ROUND {
+                delta = self.go_round(axis, delta.abs(), delta.abs());
+            }
             let part = if SHAPE == EQUAL { delta } else { delta * sigma };
             sums[lane] = fused::<ISA>(part, part, sums[lane]);
         }
+    }
+
+    /// At most the shorter way round of anything between `near` and `far`.
+    #[inline(always)]
+    fn go_round(&self, axis: usize, near: f32, far: f32) -> f32 {
+        let back = self.period[axis] - far;
+        let delta = (if back < near { back } else { near }) - self.excess[axis];
+        if delta > 0.0 { delta } else { 0.0 }
     }
 
     /// The axes which count, as in-bounds indexes.
@@ -187,7 +227,7 @@ impl Probe {
             .map(|axis| usize::from(*axis) % AXES)
     }
 
-    /// `K` of sixteen points lying one after the other, for tables without a tree.
+    /// `K` of sixteen points lying one after the other, for tables without a tree. Not for the shape `ROUND`.
     #[inline]
     pub(super) fn rows(&self, isa: Isa, points: &[Point; WIDE]) -> [f32; WIDE] {
         match isa {
@@ -293,7 +333,10 @@ mod tests {
     fn what_the_proof_does_not_cover_is_refused() {
         let linear = [0.0; AXES];
         let origin = [0.0; AXES];
-        assert!(Probe::new(&Metric::new([1.0; AXES], [1.0; AXES]), &origin).is_none());
+        assert!(
+            Probe::new(&Metric::new([1.0; AXES], [1.0; AXES]), &origin)
+                .is_some_and(|probe| probe.shape == ROUND)
+        );
         assert!(Probe::new(&Metric::new([0.0; AXES], linear), &origin).is_none());
         assert!(Probe::new(&Metric::new([1e-200; AXES], linear), &origin).is_none());
         assert!(Probe::new(&Metric::new([1e200; AXES], linear), &origin).is_none());

@@ -113,11 +113,8 @@ fn scan(
         return;
     }
     let isa = Isa::best();
-    let probe = if points.len() < WIDE {
-        None
-    } else {
-        Probe::new(metric, query)
-    };
+    let worth_it = points.len() >= WIDE && !metric.is_circular();
+    let probe = if worth_it { Probe::new(metric, query) } else { None };
     let mut row = first_row;
     for stride in points.chunks(STRIDE) {
         if work.poll() {

@@ -3,7 +3,7 @@
 use super::Tree;
 use super::exact::walk_exact;
 use super::isa::{AVX2, AVX512, Isa, PORTABLE, prefetch, within16, within32};
-use super::kernel::{EQUAL, FULL, LEAF, Probe, REACH, SOME, WIDE};
+use super::kernel::{EQUAL, FULL, LEAF, Probe, REACH, ROUND, SOME, WIDE};
 use super::sieve::Sieve;
 use super::topk::{Hit, TopK};
 use super::work::Work;
@@ -30,7 +30,8 @@ pub(super) trait Harvest {
     fn take(&mut self, sum: f32, leaf: usize, lane: usize);
 }
 
-/// A harvest decided row by row: for a fixed radius, and for so many hits that keeping order costs the most.
+/// A harvest decided row by row: for a fixed radius, for circular axes, and for so many hits that keeping them in order
+/// costs the most.
 struct Direct<'a, 'o> {
     tree: &'a Tree,
     metric: &'a Metric,
@@ -71,7 +72,10 @@ impl Tree {
         work: &mut Work<'_>,
     ) {
         let limit = top.limit();
-        match self.probe(metric, query).filter(|_| top.is_small()) {
+        match self
+            .probe(metric, query)
+            .filter(|probe| top.is_small() && probe.shape != ROUND)
+        {
             Some(probe) if limit >= 0.0 => {
                 let mut sieve = Sieve::new(self, metric, query, &probe, top, passes, id);
                 self.walk(Isa::best(), &probe, &mut sieve, work);
@@ -167,6 +171,7 @@ fn walk_in_shape<const ISA: u8>(tree: &Tree, probe: &Probe, harvest: &mut impl H
     match probe.shape {
         EQUAL => walk::<ISA, EQUAL>(tree, probe, harvest, work),
         FULL => walk::<ISA, FULL>(tree, probe, harvest, work),
+        ROUND => walk::<ISA, ROUND>(tree, probe, harvest, work),
         _ => walk::<ISA, SOME>(tree, probe, harvest, work),
     }
 }
@@ -330,8 +335,13 @@ mod tests {
             [1.0, 2.0, 0.5, 3.0, 1.0, 0.1, 1.0, 1.5],
             [0.0, 1.0, 0.0, 2.0, 0.0, 0.3, 0.0, 0.0],
         ];
-        for scale in scales {
-            let metric = Metric::new(scale, [0.0; AXES]);
+        let mut circles = [0.0; AXES];
+        (circles[1], circles[3], circles[7]) = (1.0, 1.2, 1e39);
+        for (scale, period) in scales
+            .into_iter()
+            .flat_map(|scale| [(scale, [0.0; AXES]), (scale, circles)])
+        {
+            let metric = Metric::new(scale, period);
             let query: Point = std::array::from_fn(|_| unit());
             let probe = Probe::new(&metric, &query).expect("ordinary numbers");
             let mut distances: Vec<f64> = points.iter().map(|(_, p)| metric.distance(&query, p)).collect();

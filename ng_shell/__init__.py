@@ -1,0 +1,1 @@
+"""The `ngql` command: statements from the command line, files, standard input, or typed at a prompt."""

@@ -1,0 +1,124 @@
+"""Walks against networkx: reachable sets, depths and fewest hops on random graphs of several shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import networkx as nx
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ng_engine import RuntimeStorage
+
+TYPES = ["cause", "similar", "near"]
+
+
+def power_law(seed: int) -> nx.DiGraph:
+    return nx.DiGraph(nx.scale_free_graph(400, seed=seed))
+
+
+def sparse(seed: int) -> nx.DiGraph:
+    return nx.gnp_random_graph(300, 0.006, seed=seed, directed=True)
+
+
+def grid(_: int) -> nx.DiGraph:
+    return nx.convert_node_labels_to_integers(nx.grid_2d_graph(15, 15)).to_directed()
+
+
+class World:
+    """A graph in the store and, with a type on each edge, in networkx."""
+
+    def __init__(self, graph: nx.DiGraph, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.storage = RuntimeStorage.memory()
+        nodes = graph.number_of_nodes()
+        self.storage.create_tokens(pa.table({"coords": rng.random((nodes, 8)).tolist()}))
+        self.graph = nx.MultiDiGraph()
+        self.graph.add_nodes_from(range(1, nodes + 1))
+        ends = [(s + 1, t + 1) for s, t in graph.edges]
+        half = len(ends) // 2
+        types = rng.choice(TYPES, len(ends)).tolist()
+        table = pa.table({"source": [s for s, _ in ends], "target": [t for _, t in ends], "type": types})
+        self.storage.create_connections(table.slice(0, half))
+        for row in table.slice(half).to_pylist():
+            self.storage.create_connection(row["source"], row["target"], type=row["type"])
+        for number, ((s, t), name) in enumerate(zip(ends, types, strict=True), 1):
+            self.graph.add_edge(s, t, key=number, type=name)
+
+    def view(self, direction: str, via: list[str] | None) -> nx.MultiDiGraph | nx.MultiGraph:
+        edges = [
+            (s, t, k)
+            for s, t, k, name in self.graph.edges(keys=True, data="type")
+            if via is None or name in via
+        ]
+        view = nx.MultiDiGraph(self.graph.edge_subgraph(edges))
+        view.add_nodes_from(self.graph.nodes)
+        return {"out": view, "in": view.reverse(), "both": nx.MultiGraph(view)}[direction]
+
+
+@pytest.mark.parametrize("shape", [power_law, sparse, grid])
+@pytest.mark.parametrize("via", [None, ["cause"], ["similar", "near"]])
+@pytest.mark.parametrize("direction", ["out", "in", "both"])
+def test_walks(shape: Callable[[int], nx.DiGraph], via: list[str] | None, direction: str) -> None:
+    world = World(shape(3), seed=7)
+    view = world.view(direction, via)
+    rng = np.random.default_rng(1)
+    reached = 0
+    for start, stranger in rng.integers(1, view.number_of_nodes() + 1, (40, 2)).tolist():
+        lengths = dict(nx.single_source_shortest_path_length(view, start))
+        expected = sorted((hops, token) for token, hops in lengths.items() if 1 <= hops <= 3)
+        found = world.storage.neighbors(start, (1, 3), via=via, direction=direction, columns=["depth", "id"])
+        assert found.rows() == expected
+        exact = world.storage.neighbors(start, (2, 2), via=via, direction=direction, columns=["depth", "id"])
+        assert exact.rows() == [(hops, token) for hops, token in expected if hops == 2]
+        goal = stranger if start % 4 == 0 else int(rng.choice(list(lengths)))
+        steps = world.storage.path(start, goal, via=via, direction=direction).rows()
+        if goal not in lengths:
+            assert steps == []
+            continue
+        reached += 1
+        check_path(world, steps, start, goal, lengths[goal], via, direction)
+        assert len(
+            world.storage.path(start, goal, via=via, direction=direction, max_depth=lengths[goal])
+        ) == len(steps)
+        if lengths[goal]:
+            assert (
+                len(
+                    world.storage.path(start, goal, via=via, direction=direction, max_depth=lengths[goal] - 1)
+                )
+                == 0
+            )
+    assert reached > 3
+
+
+def check_path(
+    world: World, steps: list[tuple], start: int, goal: int, hops: int, via: list[str] | None, direction: str
+) -> None:  # fmt: skip
+    assert [row[0] for row in steps] == list(range(hops + 1))
+    assert [row[5] for row in steps] == [float(step) for step in range(hops + 1)]
+    assert (steps[0][1], steps[-1][1], steps[0][4]) == (start, goal, None)
+    for before, after in pairwise(steps):
+        edge = world.storage.get_connection(after[4])
+        assert edge is not None
+        assert via is None or edge["type"] in via
+        ends = (edge["source"], edge["target"])
+        allowed = {"out": [(before[1], after[1])], "in": [(after[1], before[1])]}
+        assert ends in allowed.get(direction, allowed["out"] + allowed["in"])
+
+
+def test_the_nearest_of_the_reachable() -> None:
+    world = World(power_law(5), seed=2)
+    query = np.full(8, 0.5, dtype=np.float32)
+    checked = 0
+    for start in range(1, 40):
+        reachable = set(nx.single_source_shortest_path_length(world.graph, start, cutoff=2)) - {start}
+        if len(reachable) < 4:
+            continue
+        checked += 1
+        everything = world.storage.nearest(query, None, columns=["id", "distance"]).rows()
+        expected = [row for row in everything if row[0] in reachable][:3]
+        found = world.storage.neighbors(start, (1, 2), near=query, k=3, columns=["id", "distance"])
+        assert found.rows() == expected
+    assert checked > 5
