@@ -20,7 +20,7 @@ from benchmarks.timing import interleave, pinned
 
 K = 10
 HITS = 50
-LEAF = 16
+LEAF = 32
 OURS = "RuntimeStorage"
 RECALL = 0.99
 HNSW_LIMIT = 100_000

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from ng_arrow.budget import Budget
 from ng_engine.errors import from_sqlstate
 
-__all__ = ["read_ipc", "read_parquet", "write_ipc", "write_parquet"]
+__all__ = ["read_ipc", "read_parquet", "write_ipc", "write_ipc_stream", "write_parquet"]
 
 _BATCH_ROWS = 1 << 16
 
@@ -83,3 +83,13 @@ def write_ipc(file: BinaryIO, schema: pa.Schema, reader: pa.RecordBatchReader) -
     with pa.ipc.new_file(file, schema, options=options) as writer:
         writer.write_table(table)
     return int(table.num_rows)
+
+
+def write_ipc_stream(file: BinaryIO, schema: pa.Schema, reader: pa.RecordBatchReader) -> int:
+    """Write batches as an Arrow IPC stream, for pipes; gives the number of rows."""
+    rows = 0
+    with pa.ipc.new_stream(file, schema) as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows

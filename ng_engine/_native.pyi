@@ -175,7 +175,7 @@ class RuntimeStorage:
         columns: Sequence[str] | None = None,
         filter: _Filter | None = None,
         limit: int | None = None,
-        offset: int = 0,
+        offset: int | None = None,
     ) -> Relation:
         """Rows of a table, by id."""
     def lookup(
@@ -187,7 +187,7 @@ class RuntimeStorage:
         columns: Sequence[str] | None = None,
         filter: _Filter | None = None,
         limit: int | None = None,
-        offset: int = 0,
+        offset: int | None = None,
     ) -> Relation:
         """Rows that have one of these ids or keys, each once, by id."""
     def count(self, table: _Table, filter: _Filter | None = None) -> int:
@@ -202,7 +202,7 @@ class RuntimeStorage:
         metric: _Metric | None = None,
         exclude: _Token | None = None,
         columns: Sequence[str] | None = None,
-        offset: int = 0,
+        offset: int | None = None,
     ) -> Relation:
         """The k nearest tokens, by distance and id; for N×8 points columns query, id, distance."""
     def within(
@@ -224,7 +224,7 @@ class RuntimeStorage:
         filter: _Filter | None = None,
         columns: Sequence[str] | None = None,
         limit: int | None = None,
-        offset: int = 0,
+        offset: int | None = None,
     ) -> Relation:
         """Tokens with low[i] <= coords[i] <= high[i], by id; None leaves a side open."""
     def find_neighbors(
@@ -247,7 +247,7 @@ class RuntimeStorage:
         radius: float | None = None,
         metric: _Metric | None = None,
         k: int | None = None,
-        offset: int = 0,
+        offset: int | None = None,
         columns: Sequence[str] | None = None,
     ) -> Relation:
         """Tokens that m to n hops reach (`depth=n` is 1 to n), by depth and id, or with `near` by distance and id."""

@@ -156,6 +156,7 @@ _BY_CODE: dict[str, type[Error]] = {"42601": NgqlSyntaxError, "54001": NgqlSynta
 _BY_CLASS: dict[str, type[Error]] = {
     "08": InterfaceError,
     "0A": NotSupportedError,
+    "21": ProgrammingError,
     "22": DataError,
     "23": IntegrityError,
     "25": OperationalError,

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from neurograph import Result
 from ng_arrow import display
-from ng_arrow.binary_files import write_ipc
+from ng_arrow.binary_files import write_ipc_stream
 
 __all__ = ["Format", "Output", "lines"]
 
@@ -101,7 +101,7 @@ class Output:
         reader = result.reader()
         sys.stdout.flush()
         file = self._file or sys.stdout.buffer
-        write_ipc(file, reader.schema, reader)
+        write_ipc_stream(file, reader.schema, reader)
         file.flush()
 
     def _page(self, text: Iterable[str]) -> Iterable[str]:

@@ -12,7 +12,7 @@ import pytest
 
 import neurograph as ng
 
-PAGES = ["README.md", "docs/LANGUAGE.md"]
+PAGES = ["README.md", "docs/index.md", "docs/LANGUAGE.md"]
 
 
 def blocks(page: Path, language: str) -> list[tuple[int, str]]:
@@ -38,7 +38,7 @@ def test_python_examples_show_what_happens(page: str, root: Path) -> None:
     examples = blocks(root / page, "pycon")
     assert examples
     parser = doctest.DocTestParser()
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     names: dict[str, object] = {}
     for line, text in examples:
         test = parser.get_doctest(text, names, page, page, line - 1)
@@ -53,7 +53,7 @@ def test_commands_of_the_readme_print_what_it_says(root: Path) -> None:
     commands = [
         (command, output)
         for _, text in blocks(root / "README.md", "console")
-        for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE)
+        for command, output in re.findall(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE)
         if command.startswith("ngql ")
     ]
     assert commands

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -111,10 +112,27 @@ def test_picture(told: str, place: Path, words: Words) -> None:
     assert titles == {key for key, _ in words.near(words.place("beach"), 61)}
 
 
-def test_query_file(place: Path, words: Words) -> None:
-    shown = run("ngql", "--quiet", "--axes", ",".join(words.axes), "-f", str(EXAMPLES / "words.ngql"), cwd=place)
+@pytest.fixture(scope="module")
+def shown(place: Path, words: Words) -> str:
+    """What the shell prints for examples/words.ngql."""
+    axes = ",".join(words.axes)
+    return run("ngql", "--quiet", "--axes", axes, "-f", str(EXAMPLES / "words.ngql"), cwd=place)
+
+
+def test_query_file(shown: str, words: Words) -> None:
     positions = [shown.index(key) for key, _ in words.near(words.place("beach"), 9)[1:]]
     assert positions == sorted(positions)
     assert all(
         f"== {title}" in shown for title in ("Words near beach", "From grief to joy", "How the engine")
     )
+
+
+def test_readme_shows_what_the_demo_prints(shown: str, told: str) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    outputs = re.findall(r"^```text\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    statements = re.findall(r"^```sql\n([^`]*)^```\n```text", readme, re.MULTILINE)
+    assert len(outputs) == 3
+    assert len(statements) == 2
+    assert not [text for text in outputs if text not in shown + told]
+    query_file = (EXAMPLES / "words.ngql").read_text(encoding="utf-8")
+    assert not [text for text in statements if text not in query_file]

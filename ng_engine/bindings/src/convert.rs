@@ -161,9 +161,16 @@ pub(crate) fn count(value: &Bound<'_, PyAny>, what: &str) -> PyResult<usize> {
         .map_err(|_| raise(value.py(), &Error::invalid_value(format!("{what} must not be negative"))))
 }
 
-/// An optional count.
-pub(crate) fn limit(value: Option<&Bound<'_, PyAny>>, what: &str) -> PyResult<Option<usize>> {
-    value.map(|v| count(v, what)).transpose()
+/// A count as an argument: a number of rows, of hops.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Count(pub(crate) usize);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Count {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        count(&value, "a count").map(Self)
+    }
 }
 
 /// An id or a key.

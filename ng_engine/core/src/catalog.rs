@@ -1,6 +1,7 @@
 //! Names of types and axes: what a store's dictionary columns and language know.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::{ArrayRef, StringArray};
@@ -97,7 +98,7 @@ impl TypeNames {
 /// Axes and types of a store; immutable, replaced as a whole when a new name appears.
 #[derive(Clone, Debug)]
 pub struct Catalog {
-    /// Changes whenever names or profiles change; what plan caches are keyed by.
+    /// Changes whenever names or profiles change, to a number never used before: what plan caches are keyed by.
     pub version: u64,
     /// Names of L1…L8.
     pub axes: [Arc<str>; 8],
@@ -133,15 +134,21 @@ impl Catalog {
         })
     }
 
+    /// Move to a version that no other catalog has, not even one that was rolled back.
+    pub fn touch(&mut self) {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        self.version = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    }
+
     /// Add a type of tokens; the catalog's version moves.
     pub fn add_token_type(&mut self, name: &str) -> Result<u16> {
-        self.version += 1;
+        self.touch();
         Arc::make_mut(&mut self.token_types).add(name)
     }
 
     /// Add a type of connections; the catalog's version moves.
     pub fn add_connection_type(&mut self, name: &str) -> Result<u16> {
-        self.version += 1;
+        self.touch();
         Arc::make_mut(&mut self.connection_types).add(name)
     }
 }
@@ -176,7 +183,9 @@ mod tests {
         assert_eq!(catalog.token_types.name(255), "#255");
         assert_eq!(catalog.token_types.code("#255"), None);
         assert_eq!(catalog.token_types.iter().count(), 17);
-        assert_eq!(catalog.version, 1);
+        let version = catalog.version;
+        catalog.touch();
+        assert!(0 < version && version < catalog.version);
     }
 
     #[test]

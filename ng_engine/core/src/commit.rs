@@ -496,7 +496,7 @@ impl Working {
 
     /// Put another profile in force.
     pub fn set_cdna(&mut self, cdna: Cdna) {
-        Arc::make_mut(&mut self.snapshot.catalog).version += 1;
+        Arc::make_mut(&mut self.snapshot.catalog).touch();
         self.snapshot.cdna = Arc::new(cdna);
         self.changed = true;
     }

@@ -522,7 +522,7 @@ fn rows_whose_difference_overflows_f32_are_looked_at() {
         .map(|row| std::array::from_fn(|axis| if axis == 0 { 160.0 - row as f32 } else { 3e38 }))
         .collect();
     let metric = Metric::new(
-        [1.0, 1e-38, 1e-38, 1e-38, 1e-38, 1e-38, 1e-38, 1e-38],
+        [1.0, 1e-37, 1e-37, 1e-37, 1e-37, 1e-37, 1e-37, 1e-37],
         [0.0; AXES],
     );
     let query = std::array::from_fn(|axis| if axis == 0 { 0.0 } else { -8e37 });

@@ -187,7 +187,7 @@ class TestTokens:
     def test_user_types(self, storage: RuntimeStorage) -> None:
         storage.create_token(coords=HERE, type="Planet")
         assert storage.token_types()["planet"] == 256
-        assert storage.catalog_version == 1
+        assert storage.catalog_version > 0
         storage.set_cdna_profile("analyst")
         with pytest.raises(IntegrityError, match="strict"):
             storage.create_token(coords=HERE, type="moon")
@@ -544,6 +544,15 @@ class TestTransactions:
         storage.commit()
         assert other.create_token(coords=HERE) == 2
 
+    def test_a_catalog_version_is_never_used_twice(self, storage: RuntimeStorage) -> None:
+        seen = {storage.catalog_version}
+        for name in ("planet", "moon"):
+            storage.begin()
+            storage.create_token(coords=HERE, type=name)
+            assert storage.catalog_version not in seen
+            seen.add(storage.catalog_version)
+            storage.rollback()
+
     def test_read_only(self, storage: RuntimeStorage) -> None:
         storage.begin(read_only=True)
         with pytest.raises(Error) as refused:
@@ -576,6 +585,32 @@ def test_what_is_not_built_says_so(storage: RuntimeStorage, method: str, argumen
     with pytest.raises(NotSupportedError) as missing:
         getattr(storage, method)(*arguments)
     assert missing.value.sqlstate == "0A000"
+
+
+def test_counts_out_of_range_are_refused(storage: RuntimeStorage) -> None:
+    storage.create_token(coords=HERE)
+    assert len(storage.nearest(HERE, 2**62)) == 1
+    assert len(storage.nearest(HERE, 0)) == 0
+    for call in (
+        lambda: storage.nearest(HERE, -1),
+        lambda: storage.nearest(HERE, 2**70),
+        lambda: storage.nearest(HERE, offset=-1),
+        lambda: storage.scan("tokens", limit=-1),
+        lambda: storage.scan("tokens", offset=2**70),
+        lambda: storage.neighbors(1, (0, 1)),
+        lambda: storage.neighbors(1, (2, 1)),
+        lambda: storage.neighbors(1, 2**70),
+        lambda: storage.path(1, 1, max_depth=-1),
+        lambda: storage.find_neighbors(1, 1, max_results=-1),
+        lambda: storage.nearest(HERE, radius=float("inf")),
+        lambda: storage.within(HERE, -1),
+    ):
+        with pytest.raises(DataError) as refused:
+            call()
+        assert refused.value.sqlstate in {"22003", "22023"}
+    for call in (lambda: storage.nearest(HERE, 2.5), lambda: storage.scan("tokens", limit="x")):  # type: ignore[arg-type]
+        with pytest.raises(TypeError):
+            call()
 
 
 def test_metrics_are_prometheus_text(storage: RuntimeStorage) -> None:

@@ -4,32 +4,30 @@ use ng_core::Error;
 use ng_core::ops::neighbors::{self, Walk};
 use ng_core::ops::path::{self, Route};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use super::PyRuntimeStorage;
 use super::connections::direction;
 use super::tokens::given;
 use crate::arrow::PyRelation;
-use crate::convert::{fail, limit, metric, point, predicate, token_ref, token_refs};
+use crate::convert::{Count, fail, metric, point, predicate, token_ref, token_refs};
 use crate::enter::enter;
-use crate::error::raise;
 
 /// `n` for 1…n hops, or `(m, n)`.
 fn depth(value: Option<&Bound<'_, PyAny>>) -> PyResult<(u32, u32)> {
     let Some(value) = value else { return Ok((1, 1)) };
-    let (fewest, most) = match value.extract::<i64>() {
-        Ok(most) => (1, most),
-        Err(_) => value.extract::<(i64, i64)>()?,
+    let (fewest, most) = match value.cast::<PyTuple>() {
+        Ok(range) => range.extract::<(Count, Count)>()?,
+        Err(_) => (Count(1), value.extract()?),
     };
-    let hops = |n: i64| {
-        u32::try_from(n).map_err(|_| raise(value.py(), &Error::invalid_value("the depth is m..n with 1 ≤ m ≤ n")))
-    };
-    Ok((hops(fewest)?, hops(most)?))
+    let hops = |n: Count| u32::try_from(n.0).unwrap_or(u32::MAX);
+    Ok((hops(fewest), hops(most)))
 }
 
 #[pymethods]
 impl PyRuntimeStorage {
     #[pyo3(signature = (
-        tokens, depth=None, *, via=None, direction="out", filter=None, near=None, radius=None, metric=None, k=None, offset=0,
+        tokens, depth=None, *, via=None, direction="out", filter=None, near=None, radius=None, metric=None, k=None, offset=None,
         columns=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "the contract's signature")]
@@ -44,8 +42,8 @@ impl PyRuntimeStorage {
         near: Option<&Bound<'_, PyAny>>,
         radius: Option<f64>,
         metric: Option<&Bound<'_, PyAny>>,
-        k: Option<&Bound<'_, PyAny>>,
-        offset: usize,
+        k: Option<Count>,
+        offset: Option<Count>,
         columns: Option<Vec<String>>,
     ) -> PyResult<PyRelation> {
         let (starts, filter, by) = (token_refs(tokens)?, predicate(filter)?, self::metric(metric)?);
@@ -57,8 +55,8 @@ impl PyRuntimeStorage {
             near: given(near, point)?,
             radius,
             metric: by.as_ref(),
-            limit: limit(k, "k")?,
-            offset,
+            limit: k.map(|k| k.0),
+            offset: offset.unwrap_or_default().0,
             columns: columns.as_deref(),
         };
         let view = self.storage.view();
@@ -72,14 +70,12 @@ impl PyRuntimeStorage {
         source: &Bound<'_, PyAny>,
         target: &Bound<'_, PyAny>,
         via: Option<Vec<String>>,
-        max_depth: Option<i64>,
+        max_depth: Option<Count>,
         direction: &str,
     ) -> PyResult<PyRelation> {
         let (source, target, view) = (token_ref(source)?, token_ref(target)?, self.storage.view());
-        let max_depth = max_depth.map(|n| {
-            u32::try_from(n).map_err(|_| raise(py, &Error::invalid_value("the greatest depth is out of range")))
-        });
-        let route = Route { via: via.as_deref(), max_depth: max_depth.transpose()?, direction: self::direction(py, direction)? };
+        let max_depth = max_depth.map(|most| u32::try_from(most.0).unwrap_or(u32::MAX));
+        let route = Route { via: via.as_deref(), max_depth, direction: self::direction(py, direction)? };
         enter(py, || path::path(&view, &source, &target, &route)).map(PyRelation::from)
     }
 

@@ -13,7 +13,7 @@ use pyo3::types::PyDict;
 
 use super::{PyRuntimeStorage, table};
 use crate::arrow::PyRelation;
-use crate::convert::{Points, checked, count, fail, limit, metric, point, points, predicate, token_ref};
+use crate::convert::{Count, Points, checked, fail, metric, point, points, predicate, token_ref};
 use crate::enter::enter;
 use crate::error::raise;
 
@@ -49,23 +49,23 @@ impl PyRuntimeStorage {
 
 #[pymethods]
 impl PyRuntimeStorage {
-    #[pyo3(signature = (table, *, columns=None, filter=None, limit=None, offset=0))]
+    #[pyo3(signature = (table, *, columns=None, filter=None, limit=None, offset=None))]
     fn scan(
         &self,
         py: Python<'_>,
         table: &str,
         columns: Option<Vec<String>>,
         filter: Option<&Bound<'_, PyAny>>,
-        limit: Option<&Bound<'_, PyAny>>,
-        offset: usize,
+        limit: Option<Count>,
+        offset: Option<Count>,
     ) -> PyResult<PyRelation> {
-        let (table, filter, limit) = (self::table(py, table)?, predicate(filter)?, self::limit(limit, "limit")?);
+        let (table, filter) = (self::table(py, table)?, predicate(filter)?);
         let view = self.storage.view();
-        let wanted = Scan { predicate: filter.as_ref(), columns: columns.as_deref(), limit, offset };
+        let wanted = Scan { predicate: filter.as_ref(), columns: columns.as_deref(), limit: limit.map(|n| n.0), offset: offset.unwrap_or_default().0 };
         enter(py, || scan::scan(&view, table, &wanted)).map(PyRelation::from)
     }
 
-    #[pyo3(signature = (table, column, values, *, columns=None, filter=None, limit=None, offset=0))]
+    #[pyo3(signature = (table, column, values, *, columns=None, filter=None, limit=None, offset=None))]
     #[expect(clippy::too_many_arguments, reason = "the contract's signature")]
     fn lookup(
         &self,
@@ -75,10 +75,10 @@ impl PyRuntimeStorage {
         values: &Bound<'_, PyAny>,
         columns: Option<Vec<String>>,
         filter: Option<&Bound<'_, PyAny>>,
-        limit: Option<&Bound<'_, PyAny>>,
-        offset: usize,
+        limit: Option<Count>,
+        offset: Option<Count>,
     ) -> PyResult<PyRelation> {
-        let (table, filter, limit) = (self::table(py, table)?, predicate(filter)?, self::limit(limit, "limit")?);
+        let (table, filter) = (self::table(py, table)?, predicate(filter)?);
         if column != "id" && !(column == "key" && table == TableKind::Tokens) {
             return fail(py, Error::undefined_column("rows are looked up by id, tokens by key too"));
         }
@@ -87,7 +87,7 @@ impl PyRuntimeStorage {
             return fail(py, Error::type_mismatch("an id is a number, a key is text"));
         }
         let view = self.storage.view();
-        let page = Scan { predicate: filter.as_ref(), columns: columns.as_deref(), limit, offset };
+        let page = Scan { predicate: filter.as_ref(), columns: columns.as_deref(), limit: limit.map(|n| n.0), offset: offset.unwrap_or_default().0 };
         enter(py, || lookup::lookup(&view, table, &wanted, &page)).map(PyRelation::from)
     }
 
@@ -98,31 +98,30 @@ impl PyRuntimeStorage {
     }
 
     #[pyo3(
-        signature = (points, k=Some(10), *, radius=None, filter=None, metric=None, exclude=None, columns=None, offset=0),
-        text_signature = "($self, points, k=10, *, radius=None, filter=None, metric=None, exclude=None, columns=None, offset=0)"
+        signature = (points, k=Some(Count(10)), *, radius=None, filter=None, metric=None, exclude=None, columns=None, offset=None),
+        text_signature = "($self, points, k=10, *, radius=None, filter=None, metric=None, exclude=None, columns=None, offset=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "the contract's signature")]
     fn nearest(
         &self,
         py: Python<'_>,
         points: &Bound<'_, PyAny>,
-        k: Option<i64>,
+        k: Option<Count>,
         radius: Option<&Bound<'_, PyAny>>,
         filter: Option<&Bound<'_, PyAny>>,
         metric: Option<&Bound<'_, PyAny>>,
         exclude: Option<&Bound<'_, PyAny>>,
         columns: Option<Vec<String>>,
-        offset: usize,
+        offset: Option<Count>,
     ) -> PyResult<PyRelation> {
-        let k = k.map(|k| usize::try_from(k).map_err(|_| raise(py, &Error::invalid_value("k must not be negative"))));
         let (filter, by, view) = (predicate(filter)?, self::metric(metric)?, self.storage.view());
         let search = Search {
-            k: k.transpose()?,
+            k: k.map(|k| k.0),
             radius: radius.map(self::radius).transpose()?,
             metric: by.as_ref(),
             predicate: filter.as_ref(),
             exclude: self.excluded(py, exclude, &view)?,
-            offset,
+            offset: offset.unwrap_or_default().0,
             columns: columns.as_deref(),
         };
         let found = match self::points(points)? {
@@ -160,7 +159,7 @@ impl PyRuntimeStorage {
         found.map(PyRelation::from)
     }
 
-    #[pyo3(name = "box", signature = (low, high, *, filter=None, columns=None, limit=None, offset=0))]
+    #[pyo3(name = "box", signature = (low, high, *, filter=None, columns=None, limit=None, offset=None))]
     #[expect(clippy::too_many_arguments, reason = "the contract's signature")]
     fn in_box(
         &self,
@@ -169,12 +168,12 @@ impl PyRuntimeStorage {
         high: &Bound<'_, PyAny>,
         filter: Option<&Bound<'_, PyAny>>,
         columns: Option<Vec<String>>,
-        limit: Option<&Bound<'_, PyAny>>,
-        offset: usize,
+        limit: Option<Count>,
+        offset: Option<Count>,
     ) -> PyResult<PyRelation> {
         let (low, high) = (bound(low, f32::NEG_INFINITY)?, bound(high, f32::INFINITY)?);
-        let (filter, limit, view) = (predicate(filter)?, self::limit(limit, "limit")?, self.storage.view());
-        let page = Scan { predicate: filter.as_ref(), columns: columns.as_deref(), limit, offset };
+        let (filter, view) = (predicate(filter)?, self.storage.view());
+        let page = Scan { predicate: filter.as_ref(), columns: columns.as_deref(), limit: limit.map(|n| n.0), offset: offset.unwrap_or_default().0 };
         enter(py, || r#box::within_box(&view, &low, &high, &page)).map(PyRelation::from)
     }
 
@@ -184,13 +183,12 @@ impl PyRuntimeStorage {
         py: Python<'_>,
         token: &Bound<'_, PyAny>,
         radius: &Bound<'_, PyAny>,
-        max_results: Option<&Bound<'_, PyAny>>,
+        max_results: Option<Count>,
     ) -> PyResult<Vec<(u64, f64)>> {
         let (token, radius, view) = (token_ref(token)?, self::radius(radius)?, self.storage.view());
-        let k = max_results.filter(|v| !v.is_none()).map(|v| count(v, "max_results")).transpose()?;
         enter(py, || {
             let row = view.snapshot.token(&token)?;
-            let search = Search { k, radius: Some(radius), exclude: Some(row), ..Search::default() };
+            let search = Search { k: max_results.map(|n| n.0), radius: Some(radius), exclude: Some(row), ..Search::default() };
             pairs(nearest::hits(&view, &view.snapshot.coords(row), &search))
         })
     }

@@ -1,8 +1,9 @@
 //! Bulk building of a tree.
 //!
-//! A node of `m` leaves is cut in two, along the widest side of its tight box, at a whole number of subtrees of the
-//! size its level calls for, again and again until one leaf is left. All nodes but those on the right edge are thus full,
-//! sixteen siblings lie side by side, and a node's place in the arrays follows from its leaves: there are no pointers.
+//! A node of `m` leaves is cut in two, along the widest side of its tight box, at a whole number of subtrees
+//! of the size its level calls for, again and again until one leaf is left. All nodes but those on the right
+//! edge are thus full, sixteen siblings lie side by side, and a node's place in the arrays follows from its
+//! leaves: there are no pointers.
 
 use rayon::prelude::*;
 
@@ -80,7 +81,8 @@ fn divide(points: &mut [(u32, Point)], leaves: &mut [Leaf], rows: &mut [Rows]) {
     }
 }
 
-/// Of `count` leaves, how many go to the left: half of the full subtrees of the greatest size of which two are needed.
+/// Of `count` leaves, how many go to the left: half of the full subtrees of the greatest size of which two
+/// are needed.
 fn left_part(count: usize) -> usize {
     let mut subtree = 1;
     while subtree * WIDE < count {

@@ -2,37 +2,38 @@
 //!
 //! # What is computed
 //!
-//! Let `D` be `Metric::distance` (f64), `s` the largest scale and `σ[i] = scale[i] / s ≤ 1`. The
-//! kernels compute in f32 `K ≈ S = Σ (σ[i] · δ[i])²`, so `D ≈ s · √S`; for a box, `δ[i]` is the distance to the box
-//! along the axis, so that the exact `S` of the box is at most that of any point in it. A point or box is passed over
-//! only if `K > bar(limit)`.
+//! Let `D` be `Metric::distance` (f64), `s` the largest scale and `σ[i] = scale[i] / s ≤ 1`. The kernels
+//! compute in f32 `K ≈ S = Σ (σ[i] · δ[i])²`, so `D ≈ s · √S`; for a box, `δ[i]` is the distance to the box
+//! along the axis, so that the exact `S` of the box is at most that of any point in it. A point or box is
+//! passed over only if `K > bar(limit)`.
 //!
 //! # Why `K > bar(limit)` implies `D > limit`
 //!
 //! Let `u = 2⁻²⁴`, and assume first that nothing overflows or underflows.
-//! - `σ` as f32 carries two roundings of at most `1 + u`, `x − q` one, the product with `σ` one: `t = σδ(1+u)⁴`.
-//!   Each `t²` enters a sum of eight through at most eight more roundings (fused or not, in whatever order).
-//!   So `K ≤ S(1+u)¹⁷ < S(1 + 2⁻¹⁹)`.
+//! - `σ` as f32 carries two roundings of at most `1 + u`, `x − q` one, the product with `σ` one: `t =
+//!   σδ(1+u)⁴`. Each `t²` enters a sum of eight through at most eight more roundings (fused or not, in
+//!   whatever order). So `K ≤ S(1+u)¹⁷ < S(1 + 2⁻¹⁹)`.
 //! - `D² = s²S` up to the roundings of f64: at most `(1 + 2⁻⁵³)³⁰`, far below `2⁻⁴⁰`. So if `D ≤ limit`, then
 //!   `S ≤ (limit/s)²(1 + 2⁻⁴⁰)` and `K ≤ (limit/s)²(1 + 2⁻¹⁸) ≤ bar(limit)`, as `bar` is rounded upwards.
-//! - Likewise `K ≥ S(1 − 2⁻¹⁹)` for a point: one whose `K'` exceeds `K(1 + 2⁻¹⁶)` (`bar_beyond`, whose own rounding
-//!   is at most `2⁻²³`) is at a greater computed distance.
+//! - Likewise `K ≥ S(1 − 2⁻¹⁹)` for a point: one whose `K'` exceeds `K(1 + 2⁻¹⁶)` (`bar_beyond`, whose own
+//!   rounding is at most `2⁻²³`) is at a greater computed distance.
 //!
-//! Circular axes (`ROUND`): with `d = |x − q|` and `p` the period, `m = min(d, p − d)` is `δ` if `d ≤ p` and at most `δ`
-//! otherwise, being then negative. For a box, with `d` between `near` and `far`, `min(near, p − far)` is at most that.
-//! `p − d` has been rounded thrice, its error is at most `3up`; and `p` may be infinite as f32, which makes the axis linear
-//! as far as f32 can tell. The kernels take `max(m − 4up, 0) ≤ δ(1 + u)²`, so the bound on `K` above holds; `p·2⁻⁵²`, what
-//! the f64 of the metric itself may be off, is well within the `4up`. `K` is no longer near `S`, so `bar_beyond` is not for it.
+//! Circular axes (`ROUND`): with `d = |x − q|` and `p` the period, `m = min(d, p − d)` is `δ` if `d ≤ p` and
+//! at most `δ` otherwise, being then negative. For a box, with `d` between `near` and `far`, `min(near, p −
+//! far)` is at most that. `p − d` has been rounded thrice, its error is at most `3up`; and `p` may be
+//! infinite as f32, which makes the axis linear as far as f32 can tell. The kernels take `max(m − 4up, 0) ≤
+//! δ(1 + u)²`, so the bound on `K` above holds; `p·2⁻⁵²`, what the f64 of the metric itself may be off, is
+//! well within the `4up`. `K` is no longer near `S`, so `bar_beyond` is not for it.
 //!
-//! Underflow: a difference of two f32 is exact where it is subnormal, and `Probe::new` refuses a scale whose `σ` would
-//! be. A subnormal `t` or `t²` is off by at most `2⁻¹⁴⁹`, and all eight by less than the `2⁻¹⁴⁰` which `bar` adds. In
-//! f64, `s` within `2^±300` keeps `(sδ)²` of any two f32 normal on the axis of the largest scale; parts lost on other
-//! axes are below `2⁻⁴⁷⁰` in units of `S`, within the `2⁻¹⁴⁰` too.
+//! Underflow: a difference of two f32 is exact where it is subnormal, and `Probe::new` refuses a scale whose
+//! `σ` would be. A subnormal `t` or `t²` is off by at most `2⁻¹⁴⁹`, and all eight by less than the `2⁻¹⁴⁰`
+//! which `bar` adds. In f64, `s` within `2^±300` keeps `(sδ)²` of any two f32 normal on the axis of the
+//! largest scale; parts lost on other axes are below `2⁻⁴⁷⁰` in units of `S`, within the `2⁻¹⁴⁰` too.
 //!
 //! Overflow: `Probe::new` refuses a query, and the caller a tree, with a coordinate beyond `2¹²⁶`, so every
-//! difference and every `t` is finite, nothing is NaN, and `K` is infinite only if its true value is beyond every
-//! finite bar; an infinite bar is exceeded by nothing. Scanned rows have no such promise, so there an infinite or NaN `K`
-//! never dismisses a row. What is refused here is searched in f64 (`exact`).
+//! difference and every `t` is finite, nothing is NaN, and `K` is infinite only if its true value is beyond
+//! every finite bar; an infinite bar is exceeded by nothing. Scanned rows have no such promise, so there an
+//! infinite or NaN `K` never dismisses a row. What is refused here is searched in f64 (`exact`).
 
 use super::isa::{Isa, fused};
 use crate::metric::{AXES, Metric, Point};

@@ -1,13 +1,15 @@
-//! Exact search by distance or box under any metric: an immutable k-d tree, and the scan for what no tree covers.
+//! Exact search by distance or box under any metric: an immutable k-d tree, and the scan for what no tree
+//! covers.
 //!
-//! The tree knows nothing of weights: they come with the query, and every node is judged by the weighted distance to
-//! its tight box, so one tree serves every metric. Leaves hold 32 points, inner nodes 16 children, each stored axis by
-//! axis so that a handful of vector instructions judges all of them (`kernel`). What f32 cannot exclude for
-//! certain is decided by `Metric::distance`: the answer is that of brute force to the last bit.
+//! The tree knows nothing of weights: they come with the query, and every node is judged by the weighted
+//! distance to its tight box, so one tree serves every metric. Leaves hold 32 points, inner nodes 16
+//! children, each stored axis by axis so that a handful of vector instructions judges all of them (`kernel`).
+//! What f32 cannot exclude for certain is decided by `Metric::distance`: the answer is that of brute force to
+//! the last bit.
 //!
-//! A search asks two questions about rows. `passes`: is the row live, current, and let through by the filter? Only rows
-//! which would enter the answer are asked about. `id`: the token's id, which decides between equal distances; asked
-//! as late as can be, since fetching it costs a cache miss.
+//! A search asks two questions about rows. `passes`: is the row live, current, and let through by the filter?
+//! Only rows which would enter the answer are asked about. `id`: the token's id, which decides between equal
+//! distances; asked as late as can be, since fetching it costs a cache miss.
 
 #![expect(
     clippy::needless_range_loop,

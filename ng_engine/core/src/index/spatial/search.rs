@@ -30,8 +30,8 @@ pub(super) trait Harvest {
     fn take(&mut self, sum: f32, leaf: usize, lane: usize);
 }
 
-/// A harvest decided row by row: for a fixed radius, for circular axes, and for so many hits that keeping them in order
-/// costs the most.
+/// A harvest decided row by row: for a fixed radius, for circular axes, and for so many hits that keeping
+/// them in order costs the most.
 struct Direct<'a, 'o> {
     tree: &'a Tree,
     metric: &'a Metric,

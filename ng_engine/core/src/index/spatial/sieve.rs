@@ -1,7 +1,8 @@
 //! The nearest few, told apart in f32 as far as that goes.
 //!
-//! An exact distance for each improvement would put its latency, and the guesses the CPU makes meanwhile, on the critical
-//! path. So the sieve ranks by `K` alone and keeps whatever might belong; the exact distances and ids of those come last.
+//! An exact distance for each improvement would put its latency, and the guesses the CPU makes meanwhile, on
+//! the critical path. So the sieve ranks by `K` alone and keeps whatever might belong; the exact distances
+//! and ids of those come last.
 
 use super::Tree;
 use super::kernel::Probe;
@@ -28,7 +29,8 @@ pub(super) struct Sieve<'a, 'p, 'i> {
     passes: &'a mut Passes<'p>,
     id: &'a mut Id<'i>,
     bar: f32,
-    /// For each of the best so far, ascending: what a row's `K` must exceed for the row to be further away for certain.
+    /// For each of the best so far, ascending: what a row's `K` must exceed for the row to be further away
+    /// for certain.
     bars: Vec<f32>,
     grains: Vec<Grain>,
 }

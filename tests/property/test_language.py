@@ -1,0 +1,245 @@
+"""Random SELECTs answer alike on every path.
+
+The naive engine, the native engine with the optimizer's rules, the native engine without them (DuckDB does everything
+relational), and for plain SQL DuckDB itself over the exported table.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, note
+from hypothesis import strategies as st
+from naive_engine import NaiveEngine
+
+import ngql
+from ng_arrow.duck import Tail
+from ng_arrow.tables import python_rows, stream_to_table
+from ng_engine import RuntimeStorage
+from ngql.optimize import RULES
+
+AXES = ["physical", "sensory", "l3", "emotional", "l8"]
+NUMBERS = ["weight", "id", "flags", *AXES]
+TEXTS = ["key", "type"]
+ROWS = 80
+
+
+def rows(seed: int) -> pa.Table:
+    """Tokens on a coarse grid, so that distances tie and comparisons hit."""
+    rng = np.random.default_rng(seed)
+    grid = rng.integers(0, 4, (ROWS, 8)) / 2.0
+    return pa.table(
+        {
+            "key": [f"k{i}" if i % 4 else None for i in range(ROWS)],
+            "type": [["word", "event", "object"][i] for i in rng.integers(0, 3, ROWS)],
+            "coords": pa.FixedSizeListArray.from_arrays(pa.array(grid.ravel(), pa.float32()), 8),
+            "weight": pa.array(rng.integers(0, 11, ROWS) / 10.0, pa.float32()),
+        }
+    )
+
+
+def edges(seed: int) -> pa.Table:
+    rng = np.random.default_rng(seed + 1)
+    pairs = sorted({(int(a), int(b)) for a, b in rng.integers(1, ROWS + 1, (120, 2))})
+    kinds = [["similar", "cause"][i] for i in rng.integers(0, 2, len(pairs))]
+    return pa.table({"source": [a for a, _ in pairs], "target": [b for _, b in pairs], "type": kinds})
+
+
+class World:
+    """One set of rows in both engines and in DuckDB."""
+
+    def __init__(self, seed: int) -> None:
+        self.native, self.naive = RuntimeStorage.memory(), NaiveEngine.memory()
+        for engine in (self.native, self.naive):
+            engine.create_tokens(rows(seed))
+            engine.create_connections(edges(seed))
+        self.catalog = ngql.Catalog.of(self.native)
+        self.exported = stream_to_table(
+            self.native.scan("tokens", columns=["id", "key", "type", "weight", "flags", *AXES])
+        )
+
+    def run(self, engine: Any, text: str, parameters: Any, rules: Any, tail: Tail) -> list[tuple[Any, ...]]:
+        program = ngql.compile(text, self.catalog, ngql.kinds_of(parameters), rules)
+        relation = ngql.execute.run(program, engine, parameters, tail).relation
+        return relation.rows() if hasattr(relation, "rows") else list(python_rows(relation))
+
+
+TAIL = Tail()
+WORLDS = [World(seed) for seed in range(3)]
+
+number = st.sampled_from(["0", "1", "0.5", ".3", "2", "-1", "0.1", "40", "1e300"])
+name = st.sampled_from(["'word'", "'event'", "'k5'", "'k9'", "'nothing'", "'k70'"])
+comparison = st.sampled_from(["=", "<>", "<", "<=", ">", ">="])
+
+
+def leaf(distance: bool) -> st.SearchStrategy[str]:
+    numeric = st.builds("{} {} {}".format, st.sampled_from(NUMBERS), comparison, number)
+    flipped = st.builds("{} {} {}".format, number, comparison, st.sampled_from(NUMBERS))
+    textual = st.builds("{} {} {}".format, st.sampled_from(TEXTS), comparison, name)
+    null = st.builds(
+        "{} IS {}NULL".format, st.sampled_from([*TEXTS, "weight"]), st.sampled_from(["", "NOT "])
+    )
+    members = st.lists(number, min_size=1, max_size=4).map(", ".join)
+    within = st.builds(
+        "{} {}IN ({})".format, st.sampled_from(NUMBERS), st.sampled_from(["", "NOT "]), members
+    )
+    names = st.lists(st.one_of(name, st.just("NULL")), min_size=1, max_size=3).map(", ".join)
+    named = st.builds("key {}IN ({})".format, st.sampled_from(["", "NOT "]), names)
+    between = st.builds("{} BETWEEN {} AND {}".format, st.sampled_from(NUMBERS), number, number)
+    like = st.builds("key LIKE {}".format, st.sampled_from(["'k%'", "'%5'", "'k_'"]))
+    columns = st.builds("{} {} {}".format, st.sampled_from(AXES), comparison, st.sampled_from(AXES))
+    leaves = [numeric, flipped, textual, null, within, named, between, like, columns]
+    if distance:
+        leaves.append(st.builds("distance {} {}".format, comparison, number))
+    return st.one_of(leaves)
+
+
+def predicate(distance: bool) -> st.SearchStrategy[str]:
+    return st.recursive(
+        leaf(distance),
+        lambda inner: st.one_of(
+            st.builds("({} AND {})".format, inner, inner),
+            st.builds("({} OR {})".format, inner, inner),
+            st.builds("NOT ({})".format, inner),
+        ),
+        max_leaves=5,
+    )
+
+
+coordinate = st.sampled_from(["0", "0.5", "1", ".25", "2"])
+point = st.lists(coordinate, min_size=8, max_size=8).map(lambda c: f"({', '.join(c)})")
+starred = st.lists(st.one_of(coordinate, st.just("*")), min_size=7, max_size=7).map(
+    lambda c: f"(1, {', '.join(c)})"
+)
+place = st.one_of(point, starred, st.sampled_from(["'k5'", "7", "$q", "(emotional => 1, l8 => 0)"]))
+radius = st.sampled_from(["", "", " WITHIN 1", " WITHIN 2.5", " WITHIN 0", " WITHIN $r"])
+metric = st.sampled_from(
+    [
+        "",
+        "",
+        " USING CDNA PROFILE creative",
+        " USING CDNA (scale => (0, 1, 2, 0, 0, .5, 3, 0))",
+        " USING CDNA (period => (1.5, 0, .7, 2, 0, 1, 0, 0))",
+    ]
+)
+order_key = st.builds(
+    "{}{}".format,
+    st.sampled_from([*NUMBERS, *TEXTS]),
+    st.sampled_from([" ASC NULLS LAST", " DESC NULLS FIRST", " NULLS FIRST", " DESC NULLS LAST"]),
+)
+limits = st.sampled_from(
+    ["", " LIMIT 0", " LIMIT 3", " LIMIT 7 OFFSET 4", " LIMIT 100", " OFFSET 70", " LIMIT $k"]
+)
+
+
+@st.composite
+def near_query(draw: st.DrawFn) -> str:
+    form = f"NEAR {draw(place)}{draw(radius)}"
+    where = f" WHERE {draw(predicate(True))}" if draw(st.booleans()) else ""
+    if draw(st.integers(0, 3)) == 0:
+        items = "type, count(*) AS n, min(distance) AS d"
+        return f"SELECT {items} FROM tokens {form}{where} GROUP BY type ORDER BY type{draw(metric)}"
+    columns = ", ".join(
+        draw(
+            st.lists(st.sampled_from(["id", "key", "distance", "weight", "sensory"]), min_size=1, max_size=3)
+        )
+    )
+    order = f" ORDER BY {draw(order_key)}" if draw(st.integers(0, 3)) == 0 else ""
+    return f"SELECT {columns} FROM tokens {form}{where}{order}{draw(metric)}{draw(limits)}"
+
+
+@st.composite
+def distance_query(draw: st.DrawFn) -> str:
+    at = draw(st.one_of(point, starred, st.just("$q")))
+    terms = [draw(predicate(False)) for _ in range(draw(st.integers(0, 2)))]
+    if draw(st.booleans()):
+        terms.append(f"coords <-> {at} {draw(comparison)} {draw(st.sampled_from(['1', '$r', '2.5', '-1']))}")
+    if draw(st.integers(0, 3)) == 0:
+        terms.append(f"coords IN BOX (0, *, 0, *, 0, *, 0, *) TO {draw(point)}")
+    where = f" WHERE {' AND '.join(terms)}" if terms else ""
+    down = draw(st.sampled_from(["", "", " DESC"]))
+    order = f"ORDER BY coords <-> {at}{down}{draw(metric)}"
+    return f"SELECT id, coords <-> {at} AS d FROM tokens{where} {order}{draw(limits)}"
+
+
+@st.composite
+def plain_query(draw: st.DrawFn) -> str:
+    where = f" WHERE {draw(predicate(False))}" if draw(st.integers(0, 3)) else ""
+    if draw(st.integers(0, 2)) == 0:
+        items = "type, count(*), count(key), min(weight), max(emotional)"
+        return f"SELECT {items} FROM tokens{where} GROUP BY type ORDER BY type"
+    keys = [*draw(st.lists(order_key, max_size=2)), "id"]
+    columns = ", ".join(
+        draw(st.lists(st.sampled_from([*NUMBERS, *TEXTS]), min_size=1, max_size=3, unique=True))
+    )
+    return f"SELECT {columns} FROM tokens{where} ORDER BY {', '.join(keys)}{draw(limits)}"
+
+
+@st.composite
+def walk_query(draw: st.DrawFn) -> str:
+    depth = draw(st.sampled_from(["", " DEPTH 2", " DEPTH 1..3", " DEPTH 2..4"]))
+    via = draw(st.sampled_from(["", " VIA similar", " VIA causal|semantic"]))
+    direction = draw(st.sampled_from(["", " IN", " BOTH"]))
+    form = draw(st.sampled_from(["", " NEAR $q", " NEAR 'k5' WITHIN 3"]))
+    where = f" WHERE {draw(predicate(False))}" if draw(st.booleans()) else ""
+    return (
+        f"SELECT NEIGHBORS OF {draw(st.integers(1, ROWS))}{depth}{via}{direction}{form}{where}{draw(limits)}"
+    )
+
+
+query = st.one_of(near_query(), distance_query(), plain_query(), walk_query())
+VALUES: dict[str, Any] = {"q": [0.5, 1.0, 0.1, 0.0, 2.0, 1.5, 0.3, 1.0], "r": 1.75, "k": 5}
+
+
+def used(text: str) -> dict[str, Any]:
+    return {name: value for name, value in VALUES.items() if f"${name}" in text}
+
+
+def comparable(found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [tuple("NaN" if isinstance(v, float) and math.isnan(v) else v for v in row) for row in found]
+
+
+def without_times(text: str, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """A walk shows every column; the engines wrote their rows at different times."""
+    return [row[:6] + row[8:] for row in found] if "NEIGHBORS" in text else found
+
+
+@given(text=query, world=st.sampled_from(WORLDS))
+def test_every_path_gives_the_same_rows(text: str, world: World) -> None:
+    note(text)
+    parameters = used(text)
+    expected = without_times(text, comparable(world.run(world.naive, text, parameters, RULES, TAIL)))
+    for engine, rules in ((world.native, RULES), (world.native, ())):
+        found = without_times(text, comparable(world.run(engine, text, parameters, rules, TAIL)))
+        assert found == expected, f"{type(engine).__name__}, {len(rules)} rules"
+
+
+@given(text=plain_query(), world=st.sampled_from(WORLDS))
+def test_plain_sql_is_duckdb_over_the_exported_table(text: str, world: World) -> None:
+    note(text)
+    parameters = used(text)
+    found = world.run(world.native, text, parameters, RULES, TAIL)
+    expected = list(python_rows(TAIL.run(text, {"tokens": world.exported}, parameters)))
+    assert comparable(found) == comparable(expected)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_any_one_rule_may_be_left_out(rule: Any) -> None:
+    """Rules are independent: each alone, and all but one, give the same rows."""
+    texts = [
+        "SELECT key, distance FROM tokens NEAR $q WITHIN 4 WHERE type = 'word' AND weight > .3 LIMIT 5",
+        "SELECT id, coords <-> $q AS d FROM tokens WHERE weight > .2 ORDER BY coords <-> $q LIMIT 4",
+        "SELECT key FROM tokens WHERE id IN (1, 5, 9) AND key IS NOT NULL ORDER BY id",
+        "SELECT count(*) FROM tokens WHERE coords <-> $q < 4",
+        "SELECT id FROM tokens WHERE coords IN BOX (0,0,0,0,0,0,0,0) TO (1,1,1,1,2,2,2,2) ORDER BY id",
+    ]
+    world = WORLDS[0]
+    for text in texts:
+        expected = world.run(world.naive, text, used(text), RULES, TAIL)
+        assert expected
+        for rules in ((rule,), tuple(other for other in RULES if other is not rule)):
+            assert world.run(world.native, text, used(text), rules, TAIL) == expected
