@@ -255,19 +255,20 @@ def _live(place: bound.Point | None) -> Any:
 def metric(spec: bound.MetricSpec | None, place: bound.Point | None = None) -> Any:
     """The metric a distance is taken in, or None for the session's.
 
-    An axis that `place` leaves out gets the scale 0.
+    An axis that `place` leaves out gets the scale 0; when all are 0 it is 22P02.
     """
     live = _live(place)
     if spec is None and live is None:
         return None
     base = _base(spec)
-    if live is None:
-        return base
 
     def read(engine: Engine, values: Values) -> Metric:
         scale, period = late(base, engine, values)
-        on = late(live, engine, values)
-        return [s if keep else 0.0 for s, keep in zip(scale, on, strict=True)], list(period)
+        on = [True] * types.AXIS_COUNT if live is None else late(live, engine, values)
+        kept = [s if keep else 0.0 for s, keep in zip(scale, on, strict=True)]
+        if not any(kept):
+            raise from_sqlstate("22P02", "the point has no live axis: every scale is 0")
+        return kept, list(period)
 
     return Late(read)
 

@@ -205,6 +205,8 @@ class NaiveEngine:
         if radius is not None and not (radius >= 0 and math.isfinite(radius)):
             raise from_sqlstate("22003", "a radius is a finite number, not negative")
         point, metric = point_of(point), metric or self.metric()
+        if not any(metric[0]):
+            raise from_sqlstate("22P02", "the point has no live axis")
         measured = [row | {"distance": distance(row["coords"], point, metric)} for row in rows]
         kept = [row for row in measured if radius is None or row["distance"] <= radius]
         return sorted(kept, key=lambda row: (row["distance"], row["id"]))

@@ -20,6 +20,7 @@ import ngql
 from ng_arrow.duck import Tail
 from ng_arrow.tables import python_rows, stream_to_table
 from ng_engine import RuntimeStorage
+from ng_engine.errors import Error
 from ngql.optimize import RULES
 
 AXES = ["physical", "sensory", "l3", "emotional", "l8"]
@@ -63,8 +64,12 @@ class World:
         )
 
     def run(self, engine: Any, text: str, parameters: Any, rules: Any, tail: Tail) -> list[tuple[Any, ...]]:
+        """The rows, or the SQLSTATE as their only row."""
         program = ngql.compile(text, self.catalog, ngql.kinds_of(parameters), rules)
-        relation = ngql.execute.run(program, engine, parameters, tail).relation
+        try:
+            relation = ngql.execute.run(program, engine, parameters, tail).relation
+        except Error as error:
+            return [(error.sqlstate,)]
         return relation.rows() if hasattr(relation, "rows") else list(python_rows(relation))
 
 
@@ -235,7 +240,7 @@ def test_any_one_rule_may_be_left_out(rule: Any) -> None:
         "SELECT id, coords <-> $q AS d FROM tokens WHERE weight > .2 ORDER BY coords <-> $q LIMIT 4",
         "SELECT key FROM tokens WHERE id IN (1, 5, 9) AND key IS NOT NULL ORDER BY id",
         "SELECT count(*) FROM tokens WHERE coords <-> $q < 4",
-        "SELECT id FROM tokens WHERE coords IN BOX (0,0,0,0,0,0,0,0) TO (1,1,1,1,2,2,2,2) ORDER BY id",
+        "SELECT id FROM tokens WHERE coords IN BOX (0,0,0,0,0,0,0,0) TO (1,1,1,2,2,2,2,2) ORDER BY id",
     ]
     world = WORLDS[0]
     for text in texts:

@@ -23,7 +23,9 @@ pub(crate) struct PyRelation {
 
 impl From<Relation> for PyRelation {
     fn from(relation: Relation) -> Self {
-        Self { relation: Arc::new(relation) }
+        Self {
+            relation: Arc::new(relation),
+        }
     }
 }
 
@@ -69,16 +71,21 @@ impl PyRelation {
         let rows = PyList::empty(py);
         let mut row: Vec<Bound<'py, PyAny>> = Vec::with_capacity(width);
         let mut failed = None;
-        self.relation.visit(start, count.unwrap_or(usize::MAX), |_, column, cell| {
-            if failed.is_some() {
-                return;
-            }
-            let done = to_python(py, cell).and_then(|value| {
-                row.push(value);
-                if column + 1 == width { rows.append(PyTuple::new(py, row.drain(..))?) } else { Ok(()) }
+        self.relation
+            .visit(start, count.unwrap_or(usize::MAX), |_, column, cell| {
+                if failed.is_some() {
+                    return;
+                }
+                let done = to_python(py, cell).and_then(|value| {
+                    row.push(value);
+                    if column + 1 == width {
+                        rows.append(PyTuple::new(py, row.drain(..))?)
+                    } else {
+                        Ok(())
+                    }
+                });
+                failed = done.err();
             });
-            failed = done.err();
-        });
         failed.map_or(Ok(rows), Err)
     }
 
@@ -110,15 +117,23 @@ pub(crate) fn batches(table: &Bound<'_, PyAny>) -> PyResult<Vec<RecordBatch>> {
             table.get_type().name()?
         )));
     }
-    let table: PyTable = table
-        .extract()
-        .map_err(|error| raise(table.py(), &Error::bad_content(format!("the Arrow stream cannot be read: {error}"))))?;
+    let table: PyTable = table.extract().map_err(|error| {
+        raise(
+            table.py(),
+            &Error::bad_content(format!("the Arrow stream cannot be read: {error}")),
+        )
+    })?;
     let (batches, _) = table.into_inner();
     for batch in &batches {
         for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
             valid_text(column.as_ref()).map_err(|error| {
                 let name = field.name().escape_debug().to_string();
-                Python::attach(|py| raise(py, &Error::bad_content(format!("column \"{name}\" is damaged: {error}"))))
+                Python::attach(|py| {
+                    raise(
+                        py,
+                        &Error::bad_content(format!("column \"{name}\" is damaged: {error}")),
+                    )
+                })
             })?;
         }
     }
@@ -163,12 +178,19 @@ pub(crate) fn json_text(props: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
         return Ok(None);
     }
     if !props.is_instance_of::<PyDict>() {
-        return Err(PyTypeError::new_err(format!("props must be a dict, not {}", props.get_type().name()?)));
+        return Err(PyTypeError::new_err(format!(
+            "props must be a dict, not {}",
+            props.get_type().name()?
+        )));
     }
     let keywords = PyDict::new(py);
     keywords.set_item("allow_nan", false)?;
     keywords.set_item("ensure_ascii", false)?;
-    let dumped = imports(py)?.dumps.bind(py).call((props,), Some(&keywords)).and_then(|text| text.extract::<String>());
+    let dumped = imports(py)?
+        .dumps
+        .bind(py)
+        .call((props,), Some(&keywords))
+        .and_then(|text| text.extract::<String>());
     dumped.map(Some).map_err(|error| {
         let found = raise(py, &Error::invalid_text("props cannot be written as JSON"));
         found.set_cause(py, Some(error));
@@ -178,7 +200,10 @@ pub(crate) fn json_text(props: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
 
 /// Microseconds since 1970 as an aware datetime.
 pub(crate) fn datetime(py: Python<'_>, micros: i64) -> PyResult<Bound<'_, PyAny>> {
-    let (days, rest) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000));
+    let (days, rest) = (
+        micros.div_euclid(86_400_000_000),
+        micros.rem_euclid(86_400_000_000),
+    );
     let (year, month, day) = civil(days);
     let seconds = rest / 1_000_000;
     let imports = imports(py)?;
@@ -203,7 +228,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 

@@ -2,14 +2,18 @@
 //!
 //! A whole, dense segment becomes Arrow without a copy: the buffers are the segment's own chunks, kept alive by it.
 
+use std::borrow::Cow;
 use std::ptr::NonNull;
 use std::sync::{Arc, LazyLock};
 
 use arrow_array::builder::{PrimitiveBuilder, StringBuilder};
-use arrow_array::types::{Float32Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt16Type};
+use arrow_array::types::{
+    Float32Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt16Type,
+};
 use arrow_array::{
-    Array, ArrayRef, ArrowPrimitiveType, DictionaryArray, FixedSizeListArray, Float64Array, Int16Array, Int32Array,
-    Int64Array, PrimitiveArray, RecordBatch, RecordBatchOptions, StringArray, TimestampMicrosecondArray, new_null_array,
+    Array, ArrayRef, ArrowPrimitiveType, DictionaryArray, FixedSizeListArray, Float64Array, Int16Array,
+    Int32Array, Int64Array, PrimitiveArray, RecordBatch, RecordBatchOptions, StringArray,
+    TimestampMicrosecondArray, new_null_array,
 };
 use arrow_buffer::{Buffer, ScalarBuffer};
 use arrow_schema::{DataType, Field as ArrowField, Fields, Schema, SchemaRef, TimeUnit};
@@ -169,7 +173,7 @@ pub enum Cell<'a> {
 pub struct Relation {
     snapshot: Arc<Snapshot>,
     table: TableKind,
-    columns: Vec<(Arc<str>, Origin)>,
+    columns: Vec<(Cow<'static, str>, Origin)>,
     rows: Rows,
     extras: Vec<Extra>,
     /// What finding the rows cost.
@@ -182,7 +186,9 @@ pub struct Relation {
 pub fn column(snapshot: &Snapshot, table: TableKind, name: &str) -> Option<Column> {
     let named = |list: &[(&str, Column)]| list.iter().find(|(n, _)| *n == name).map(|(_, c)| *c);
     match table {
-        TableKind::Tokens => named(&TOKEN_COLUMNS).or_else(|| Some(Column::Axis(snapshot.catalog.axis(name)? as u8))),
+        TableKind::Tokens => {
+            named(&TOKEN_COLUMNS).or_else(|| Some(Column::Axis(snapshot.catalog.axis(name)? as u8)))
+        }
         TableKind::Connections => named(&CONNECTION_COLUMNS),
     }
 }
@@ -206,15 +212,26 @@ impl Relation {
                     let origin = match extras.iter().position(|(n, _)| n == name) {
                         Some(i) => Origin::Extra(i),
                         None => Origin::Table(column(&snapshot, table, name).ok_or_else(|| {
-                            Error::undefined_column(format!("column \"{}\" does not exist", name.escape_debug()))
+                            Error::undefined_column(format!(
+                                "column \"{}\" does not exist",
+                                name.escape_debug()
+                            ))
                         })?),
                     };
-                    Ok((name.as_str().into(), origin))
+                    Ok((Cow::Owned(name.clone()), origin))
                 })
                 .collect::<Result<Vec<_>>>()?,
         };
         let extras = extras.into_iter().map(|(_, extra)| extra).collect();
-        Ok(Self { snapshot, table, columns, rows, extras, work: Work::default(), access: "scan" })
+        Ok(Self {
+            snapshot,
+            table,
+            columns,
+            rows,
+            extras,
+            work: Work::default(),
+            access: "scan",
+        })
     }
 
     /// The same with what finding it cost.
@@ -323,7 +340,9 @@ impl Relation {
             Rows::All => self.snapshot.connections.segments(),
             Rows::List(_) | Rows::Computed(_) => self.len().div_ceil(BATCH_ROWS),
         };
-        (0..steps).map(move |step| this.batch(step, &schema)).filter(|b| b.as_ref().map_or(true, |b| b.num_rows() > 0))
+        (0..steps)
+            .map(move |step| this.batch(step, &schema))
+            .filter(|b| b.as_ref().map_or(true, |b| b.num_rows() > 0))
     }
 
     fn batch(&self, step: usize, schema: &SchemaRef) -> Result<RecordBatch> {
@@ -336,8 +355,20 @@ impl Relation {
                 }
                 let number = |slot: usize| first + slot as u32;
                 rows = match self.table {
-                    TableKind::Tokens => self.snapshot.tokens.segment(step).live_slots().map(number).collect(),
-                    TableKind::Connections => self.snapshot.connections.segment(step).live_slots().map(number).collect(),
+                    TableKind::Tokens => self
+                        .snapshot
+                        .tokens
+                        .segment(step)
+                        .live_slots()
+                        .map(number)
+                        .collect(),
+                    TableKind::Connections => self
+                        .snapshot
+                        .connections
+                        .segment(step)
+                        .live_slots()
+                        .map(number)
+                        .collect(),
                 };
                 range = 0..0; // no computed column goes with a whole table
             }
@@ -366,16 +397,32 @@ impl Relation {
                 if !segment.is_dense() {
                     return Ok(None);
                 }
-                let wanted = self.columns.iter().filter_map(|(_, origin)| table_column(*origin));
-                (segment.len(), wanted.map(|c| self.share_token(segment.columns(), segment.len(), c)).collect())
+                let wanted = self
+                    .columns
+                    .iter()
+                    .filter_map(|(_, origin)| table_column(*origin));
+                (
+                    segment.len(),
+                    wanted
+                        .map(|c| self.share_token(segment.columns(), segment.len(), c))
+                        .collect(),
+                )
             }
             TableKind::Connections => {
                 let segment = self.snapshot.connections.segment(number);
                 if !segment.is_dense() {
                     return Ok(None);
                 }
-                let wanted = self.columns.iter().filter_map(|(_, origin)| table_column(*origin));
-                (segment.len(), wanted.map(|c| self.share_connection(segment.columns(), segment.len(), c)).collect())
+                let wanted = self
+                    .columns
+                    .iter()
+                    .filter_map(|(_, origin)| table_column(*origin));
+                (
+                    segment.len(),
+                    wanted
+                        .map(|c| self.share_connection(segment.columns(), segment.len(), c))
+                        .collect(),
+                )
             }
         };
         record_batch(schema, arrays, len).map(Some)
@@ -386,19 +433,31 @@ impl Relation {
         match column {
             Column::Id => shared_ids(&columns.id, len),
             Column::Coords => {
-                let values = PrimitiveArray::<Float32Type>::new(share::<_, f32>(&columns.coords, len * 8), None);
+                let values =
+                    PrimitiveArray::<Float32Type>::new(share::<_, f32>(&columns.coords, len * 8), None);
                 coords_array(Arc::new(values), len)
             }
-            Column::Weight => Arc::new(PrimitiveArray::<Float32Type>::new(share(&columns.weight, len), None)),
-            Column::Flags => Arc::new(PrimitiveArray::<UInt16Type>::new(share(&columns.flags, len), None)),
-            Column::Type => type_array(Int16Array::new(share(&columns.kind, len), None), catalog.token_types.dictionary()),
+            Column::Weight => Arc::new(PrimitiveArray::<Float32Type>::new(
+                share(&columns.weight, len),
+                None,
+            )),
+            Column::Flags => Arc::new(PrimitiveArray::<UInt16Type>::new(
+                share(&columns.flags, len),
+                None,
+            )),
+            Column::Type => type_array(
+                Int16Array::new(share(&columns.kind, len), None),
+                catalog.token_types.dictionary(),
+            ),
             Column::CreatedAt => times(PrimitiveArray::new(share(&columns.created_at, len), None)),
             Column::UpdatedAt => times(PrimitiveArray::new(share(&columns.updated_at, len), None)),
             Column::Key => text_array(columns.key.as_deref(), 0..len),
             Column::Props => text_array(columns.props.as_deref(), 0..len),
             Column::Axis(axis) => {
                 let points = columns.coords.slice(len).iter();
-                Arc::new(PrimitiveArray::<Float32Type>::from_iter_values(points.map(|p| p[axis as usize])))
+                Arc::new(PrimitiveArray::<Float32Type>::from_iter_values(
+                    points.map(|p| p[axis as usize]),
+                ))
             }
             _ => new_null_array(&data_type(column), len),
         }
@@ -406,7 +465,8 @@ impl Relation {
 
     fn share_connection(&self, columns: &ConnectionColumns, len: usize, column: Column) -> ArrayRef {
         let catalog = &self.snapshot.catalog;
-        let real = |chunk| -> ArrayRef { Arc::new(PrimitiveArray::<Float32Type>::new(share(chunk, len), None)) };
+        let real =
+            |chunk| -> ArrayRef { Arc::new(PrimitiveArray::<Float32Type>::new(share(chunk, len), None)) };
         match column {
             Column::Id => shared_ids(&columns.id, len),
             Column::Source => shared_ids(&columns.source, len),
@@ -415,8 +475,14 @@ impl Relation {
             Column::Weight => real(&columns.weight),
             Column::Confidence => real(&columns.confidence),
             Column::Rigidity => real(&columns.rigidity),
-            Column::Type => type_array(Int16Array::new(share(&columns.kind, len), None), catalog.connection_types.dictionary()),
-            Column::Evidence => Arc::new(PrimitiveArray::<Int32Type>::new(share(&columns.evidence, len), None)),
+            Column::Type => type_array(
+                Int16Array::new(share(&columns.kind, len), None),
+                catalog.connection_types.dictionary(),
+            ),
+            Column::Evidence => Arc::new(PrimitiveArray::<Int32Type>::new(
+                share(&columns.evidence, len),
+                None,
+            )),
             Column::CreatedAt => times(PrimitiveArray::new(share(&columns.created_at, len), None)),
             Column::UpdatedAt => times(PrimitiveArray::new(share(&columns.updated_at, len), None)),
             Column::Props => text_array(columns.props.as_deref(), 0..len),
@@ -431,10 +497,26 @@ impl Relation {
         let (snapshot, table) = (&*self.snapshot, self.table);
         let cells = rows.iter().map(|row| cell(snapshot, table, *row, column));
         match data_type(column) {
-            DataType::Int64 => gathered::<Int64Type>(cells, |c| if let Cell::Int(v) = c { Some(v) } else { None }),
-            DataType::Int32 => gathered::<Int32Type>(cells, |c| if let Cell::Int(v) = c { Some(v as i32) } else { None }),
-            DataType::UInt16 => gathered::<UInt16Type>(cells, |c| if let Cell::Int(v) = c { Some(v as u16) } else { None }),
-            DataType::Float32 => gathered::<Float32Type>(cells, |c| if let Cell::Real(v) = c { Some(v) } else { None }),
+            DataType::Int64 => {
+                gathered::<Int64Type>(cells, |c| if let Cell::Int(v) = c { Some(v) } else { None })
+            }
+            DataType::Int32 => gathered::<Int32Type>(cells, |c| {
+                if let Cell::Int(v) = c {
+                    Some(v as i32)
+                } else {
+                    None
+                }
+            }),
+            DataType::UInt16 => gathered::<UInt16Type>(cells, |c| {
+                if let Cell::Int(v) = c {
+                    Some(v as u16)
+                } else {
+                    None
+                }
+            }),
+            DataType::Float32 => {
+                gathered::<Float32Type>(cells, |c| if let Cell::Real(v) = c { Some(v) } else { None })
+            }
             DataType::Timestamp(..) => {
                 let time = |c| if let Cell::Time(v) = c { Some(v) } else { None };
                 let array = PrimitiveArray::<TimestampMicrosecondType>::from_iter(cells.map(time));
@@ -455,7 +537,9 @@ impl Relation {
                 mutabilities(codes)
             }
             DataType::Dictionary(..) => {
-                let codes = Int16Array::from_iter_values(rows.iter().map(|row| type_code(snapshot, table, *row) as i16));
+                let codes = Int16Array::from_iter_values(
+                    rows.iter().map(|row| type_code(snapshot, table, *row) as i16),
+                );
                 let types = match table {
                     TableKind::Tokens => &snapshot.catalog.token_types,
                     TableKind::Connections => &snapshot.catalog.connection_types,
@@ -473,14 +557,27 @@ impl Relation {
     }
 }
 
-fn all_columns(rows: &Rows, table: TableKind, extras: &[(&'static str, Extra)]) -> Vec<(Arc<str>, Origin)> {
-    let of_table: &[(&str, Column)] = match (rows, table) {
+fn all_columns(
+    rows: &Rows,
+    table: TableKind,
+    extras: &[(&'static str, Extra)],
+) -> Vec<(Cow<'static, str>, Origin)> {
+    let of_table: &[(&'static str, Column)] = match (rows, table) {
         (Rows::Computed(_), _) => &[],
         (_, TableKind::Tokens) => &TOKEN_COLUMNS,
         (_, TableKind::Connections) => &CONNECTION_COLUMNS,
     };
-    let of_table = of_table.iter().map(|(name, column)| ((*name).into(), Origin::Table(*column)));
-    of_table.chain(extras.iter().enumerate().map(|(i, (name, _))| ((*name).into(), Origin::Extra(i)))).collect()
+    let of_table = of_table
+        .iter()
+        .map(|(name, column)| (Cow::Borrowed(*name), Origin::Table(*column)));
+    of_table
+        .chain(
+            extras
+                .iter()
+                .enumerate()
+                .map(|(i, (name, _))| (Cow::Borrowed(*name), Origin::Extra(i))),
+        )
+        .collect()
 }
 
 fn table_column(origin: Origin) -> Option<Column> {
@@ -517,7 +614,12 @@ pub fn cell(snapshot: &Snapshot, table: TableKind, row: u32, column: Column) -> 
     }
 }
 
-fn token_cell<'a>(snapshot: &'a Snapshot, columns: &'a TokenColumns, slot: usize, column: Column) -> Cell<'a> {
+fn token_cell<'a>(
+    snapshot: &'a Snapshot,
+    columns: &'a TokenColumns,
+    slot: usize,
+    column: Column,
+) -> Cell<'a> {
     let text = |chunk: &'a Option<Arc<TextChunk>>| chunk.as_ref().and_then(|c| c.get_ref(slot));
     match column {
         Column::Id => Cell::Int(columns.id.get(slot) as i64),
@@ -534,7 +636,12 @@ fn token_cell<'a>(snapshot: &'a Snapshot, columns: &'a TokenColumns, slot: usize
     }
 }
 
-fn connection_cell<'a>(snapshot: &'a Snapshot, columns: &'a ConnectionColumns, slot: usize, column: Column) -> Cell<'a> {
+fn connection_cell<'a>(
+    snapshot: &'a Snapshot,
+    columns: &'a ConnectionColumns,
+    slot: usize,
+    column: Column,
+) -> Cell<'a> {
     match column {
         Column::Id => Cell::Int(columns.id.get(slot) as i64),
         Column::Source => Cell::Int(columns.source.get(slot) as i64),
@@ -553,7 +660,11 @@ fn connection_cell<'a>(snapshot: &'a Snapshot, columns: &'a ConnectionColumns, s
             NEVER => Cell::Null,
             at => Cell::Time(at),
         },
-        Column::Props => columns.props.as_ref().and_then(|c| c.get_ref(slot)).map_or(Cell::Null, Cell::Json),
+        Column::Props => columns
+            .props
+            .as_ref()
+            .and_then(|c| c.get_ref(slot))
+            .map_or(Cell::Null, Cell::Json),
         _ => Cell::Null,
     }
 }
@@ -565,7 +676,9 @@ fn data_type(column: Column) -> DataType {
     match column {
         Column::Id | Column::Source | Column::Target | Column::Activations => DataType::Int64,
         Column::Key | Column::Props => DataType::Utf8,
-        Column::Type | Column::Mutability => DataType::Dictionary(Box::new(DataType::Int16), Box::new(DataType::Utf8)),
+        Column::Type | Column::Mutability => {
+            DataType::Dictionary(Box::new(DataType::Int16), Box::new(DataType::Utf8))
+        }
         Column::Coords => DataType::FixedSizeList(COORDS_ITEM.clone(), 8),
         Column::Axis(_) | Column::Weight | Column::Confidence | Column::Rigidity => DataType::Float32,
         Column::Flags => DataType::UInt16,
@@ -578,8 +691,11 @@ fn data_type(column: Column) -> DataType {
 
 fn record_batch(schema: &SchemaRef, arrays: Vec<ArrayRef>, len: usize) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(len));
-    RecordBatch::try_new_with_options(schema.clone(), arrays, &options)
-        .map_err(|e| Error { sqlstate: "XX000", message: e.to_string().into(), hint: None })
+    RecordBatch::try_new_with_options(schema.clone(), arrays, &options).map_err(|e| Error {
+        sqlstate: "XX000",
+        message: e.to_string().into(),
+        hint: None,
+    })
 }
 
 /// The first `len` values of a chunk as an Arrow buffer that keeps the chunk alive; `A` is how Arrow reads `T`'s bytes.
@@ -602,7 +718,8 @@ fn type_array(codes: Int16Array, names: ArrayRef) -> ArrayRef {
 }
 
 fn mutabilities(codes: impl Iterator<Item = u8>) -> ArrayRef {
-    static NAMES: LazyLock<ArrayRef> = LazyLock::new(|| Arc::new(StringArray::from_iter_values(Mutability::NAMES)));
+    static NAMES: LazyLock<ArrayRef> =
+        LazyLock::new(|| Arc::new(StringArray::from_iter_values(Mutability::NAMES)));
     type_array(Int16Array::from_iter_values(codes.map(i16::from)), NAMES.clone())
 }
 
@@ -616,7 +733,9 @@ fn times(array: TimestampMicrosecondArray) -> ArrayRef {
 }
 
 fn optional_times(values: impl Iterator<Item = i64>) -> ArrayRef {
-    times(PrimitiveArray::from_iter(values.map(|t| (t != NEVER).then_some(t))))
+    times(PrimitiveArray::from_iter(
+        values.map(|t| (t != NEVER).then_some(t)),
+    ))
 }
 
 fn integers(values: impl Iterator<Item = i32>) -> ArrayRef {
@@ -624,7 +743,9 @@ fn integers(values: impl Iterator<Item = i32>) -> ArrayRef {
 }
 
 fn text_array(chunk: Option<&TextChunk>, slots: std::ops::Range<usize>) -> ArrayRef {
-    let Some(chunk) = chunk else { return new_null_array(&DataType::Utf8, slots.len()) };
+    let Some(chunk) = chunk else {
+        return new_null_array(&DataType::Utf8, slots.len());
+    };
     let mut builder = StringBuilder::with_capacity(slots.len(), slots.len() * 16);
     slots.for_each(|slot| builder.append_option(chunk.get_ref(slot)));
     Arc::new(builder.finish())

@@ -129,13 +129,20 @@ pub struct Mark {
 
 /// Microseconds since 1970, UTC.
 pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as i64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_micros() as i64)
 }
 
 impl Working {
     /// Start from a snapshot.
     pub fn new(base: &Snapshot) -> Self {
-        Self { snapshot: base.clone(), now: now(), changed: false, links: Vec::new() }
+        Self {
+            snapshot: base.clone(),
+            now: now(),
+            changed: false,
+            links: Vec::new(),
+        }
     }
 
     /// The state so far.
@@ -150,7 +157,11 @@ impl Working {
 
     /// The state so far, to come back to.
     pub fn mark(&self) -> Mark {
-        Mark { snapshot: self.snapshot.clone(), changed: self.changed, links: self.links.len() }
+        Mark {
+            snapshot: self.snapshot.clone(),
+            changed: self.changed,
+            links: self.links.len(),
+        }
     }
 
     /// Go back. `exposed` says that somebody may hold rows written since, which are then never overwritten.
@@ -204,10 +215,14 @@ impl Working {
             }
             None => next_id(self.snapshot.next_token)?,
         };
-        if let Some(key) = new.key {
+        let hash = new.key.map(RowMap::hash);
+        if let (Some(key), Some(hash)) = (new.key, hash) {
             check_key(key)?;
-            if self.snapshot.find_key(key).is_some() {
-                return taken(format!("a token with key \"{}\" exists already", key.escape_debug()));
+            if self.snapshot.find_hashed_key(key, hash).is_some() {
+                return taken(format!(
+                    "a token with key \"{}\" exists already",
+                    key.escape_debug()
+                ));
             }
         }
         if let Some(props) = new.props {
@@ -225,10 +240,9 @@ impl Working {
             props: new.props.map(Arc::from),
         };
         guardian::check(&self.snapshot.cdna.active, Change::Token(&token))?;
-        let hash = token.key.as_deref().map(RowMap::hash);
         let row = self.snapshot.tokens.push(id, token)?;
         if let Some(hash) = hash {
-            self.snapshot.keys.insert(hash, row);
+            self.snapshot.keys.insert_new(hash, row);
         }
         self.snapshot.next_token = self.snapshot.next_token.max(id + 1);
         self.changed = true;
@@ -244,7 +258,11 @@ impl Working {
         let mut token = old.clone();
         let only_flags = patch.only_flags();
         if !only_flags && (old.flags & flags::MUTABLE == 0 || old.flags & flags::LOCKED != 0) {
-            let why = if old.flags & flags::LOCKED != 0 { "locked" } else { "not mutable" };
+            let why = if old.flags & flags::LOCKED != 0 {
+                "locked"
+            } else {
+                "not mutable"
+            };
             return Err(Error::not_allowed(format!("token {} is {why}", old.id))
                 .hint("change its flags first: MUTABLE 4 must be set and LOCKED 128 must not"));
         }
@@ -252,7 +270,10 @@ impl Working {
             if let Some(key) = key {
                 check_key(key)?;
                 if self.snapshot.find_key(key).is_some_and(|other| other != row) {
-                    return Err(Error::duplicate(format!("a token with key \"{}\" exists already", key.escape_debug())));
+                    return Err(Error::duplicate(format!(
+                        "a token with key \"{}\" exists already",
+                        key.escape_debug()
+                    )));
                 }
             }
             token.key = key.map(Arc::from);
@@ -313,10 +334,16 @@ impl Working {
     /// Delete a live token's row and its connections; how many connections went.
     pub fn delete_token(&mut self, row: u32) -> usize {
         let mut connections = Vec::new();
-        self.snapshot.adjacency.hops(&self.snapshot, row, Direction::Both, |hop| connections.push(hop.connection));
+        self.snapshot
+            .adjacency
+            .hops(&self.snapshot, row, Direction::Both, |hop| {
+                connections.push(hop.connection)
+            });
         connections.sort_unstable();
         connections.dedup();
-        connections.iter().for_each(|connection| self.delete_connection(*connection));
+        connections
+            .iter()
+            .for_each(|connection| self.delete_connection(*connection));
         self.snapshot.tokens.delete(row);
         self.changed = true;
         connections.len()
@@ -343,7 +370,11 @@ impl Working {
     }
 
     /// Store a connection; its id, or `None` where `on_conflict` leaves it out.
-    pub fn create_connection(&mut self, new: &NewConnection<'_>, on_conflict: OnConflict) -> Result<Option<u64>> {
+    pub fn create_connection(
+        &mut self,
+        new: &NewConnection<'_>,
+        on_conflict: OnConflict,
+    ) -> Result<Option<u64>> {
         self.connect(new, on_conflict, true)
     }
 
@@ -367,23 +398,37 @@ impl Working {
         Ok(ids)
     }
 
-    fn connect(&mut self, new: &NewConnection<'_>, on_conflict: OnConflict, listed: bool) -> Result<Option<u64>> {
+    fn connect(
+        &mut self,
+        new: &NewConnection<'_>,
+        on_conflict: OnConflict,
+        listed: bool,
+    ) -> Result<Option<u64>> {
         let end = |token: &TokenRef| {
             self.snapshot.find_token(token).ok_or_else(|| match token {
                 TokenRef::Id(id) => Error::missing_token(format!("token {id} does not exist")),
-                TokenRef::Key(key) => Error::missing_token(format!("token \"{}\" does not exist", key.escape_debug())),
+                TokenRef::Key(key) => {
+                    Error::missing_token(format!("token \"{}\" does not exist", key.escape_debug()))
+                }
             })
         };
         let (source_row, target_row) = (end(&new.source)?, end(&new.target)?);
-        let (source, target) = (self.snapshot.tokens.id(source_row), self.snapshot.tokens.id(target_row));
-        let kind = new.kind.map_or(Ok(DEFAULT_TYPE), |name| self.connection_type(name))?;
+        let (source, target) = (
+            self.snapshot.tokens.id(source_row),
+            self.snapshot.tokens.id(target_row),
+        );
+        let kind = new
+            .kind
+            .map_or(Ok(DEFAULT_TYPE), |name| self.connection_type(name))?;
         let taken = |what: String| match on_conflict {
             OnConflict::Nothing => Ok(None),
             OnConflict::Fail => Err(Error::duplicate(what)),
         };
         if self.snapshot.find_triple(source, target, kind).is_some() {
             let name = self.snapshot.catalog.connection_types.name(kind);
-            return taken(format!("a connection of type {name} from {source} to {target} exists already"));
+            return taken(format!(
+                "a connection of type {name} from {source} to {target} exists already"
+            ));
         }
         let id = match new.id {
             Some(id) => {
@@ -416,9 +461,16 @@ impl Working {
         guardian::check(&self.snapshot.cdna.active, Change::Connection(&connection))?;
         self.check_degrees(source_row, target_row)?;
         let row = self.snapshot.connections.push(id, connection)?;
-        self.snapshot.triples.insert(RowMap::hash(&(source, target, kind)), row);
+        self.snapshot
+            .triples
+            .insert_new(RowMap::hash(&(source, target, kind)), row);
         if listed {
-            let link = Link { source: source_row, target: target_row, connection: row, kind };
+            let link = Link {
+                source: source_row,
+                target: target_row,
+                connection: row,
+                kind,
+            };
             self.snapshot.adjacency.push(link);
             self.links.push(link);
         }
@@ -434,10 +486,16 @@ impl Working {
         }
         let degree = |token: u32, direction| {
             let mut count = 0;
-            self.snapshot.adjacency.hops(&self.snapshot, token, direction, |_| count += 1);
+            self.snapshot
+                .adjacency
+                .hops(&self.snapshot, token, direction, |_| count += 1);
             count
         };
-        let ends: &[u32] = if source == target { &[source] } else { &[source, target] };
+        let ends: &[u32] = if source == target {
+            &[source]
+        } else {
+            &[source, target]
+        };
         for end in ends {
             let outward = degree(*end, Direction::Out) + usize::from(*end == source);
             let inward = degree(*end, Direction::In) + usize::from(*end == target);
@@ -521,7 +579,14 @@ impl Working {
             let connections = &self.snapshot.connections;
             let entries = connections.live_rows().map(|row| {
                 let (columns, slot) = connections.columns(row);
-                (RowMap::hash(&(columns.source.get(slot), columns.target.get(slot), columns.kind.get(slot))), row)
+                (
+                    RowMap::hash(&(
+                        columns.source.get(slot),
+                        columns.target.get(slot),
+                        columns.kind.get(slot),
+                    )),
+                    row,
+                )
             });
             self.snapshot.triples = Arc::new(RowMap::build(entries));
         }
@@ -541,11 +606,19 @@ impl TokenPatch<'_> {
 }
 
 fn next_id(next: u64) -> Result<u64> {
-    if next > LAST_ID { Err(Error::limit_exceeded("ids are exhausted")) } else { Ok(next) }
+    if next > LAST_ID {
+        Err(Error::limit_exceeded("ids are exhausted"))
+    } else {
+        Ok(next)
+    }
 }
 
 fn finite(what: &str, value: f32) -> Result<f32> {
-    if value.is_finite() { Ok(value + 0.0) } else { Err(Error::out_of_range(format!("{what} is not a finite number"))) }
+    if value.is_finite() {
+        Ok(value + 0.0)
+    } else {
+        Err(Error::out_of_range(format!("{what} is not a finite number")))
+    }
 }
 
 fn unit(what: &str, value: f32) -> Result<f32> {

@@ -56,7 +56,9 @@ impl RuntimeStorage {
     #[must_use]
     pub fn session(&self) -> Self {
         let session = Self::on(self.store.clone(), None);
-        session.busy_timeout_ms.store(self.busy_timeout_ms.load(Ordering::Relaxed), Ordering::Relaxed);
+        session
+            .busy_timeout_ms
+            .store(self.busy_timeout_ms.load(Ordering::Relaxed), Ordering::Relaxed);
         session
     }
 
@@ -68,7 +70,10 @@ impl RuntimeStorage {
 
     /// How long a write waits for another writer.
     pub fn set_busy_timeout(&self, timeout: Duration) {
-        self.busy_timeout_ms.store(timeout.as_millis().min(u128::from(u64::MAX)) as u64, Ordering::Relaxed);
+        self.busy_timeout_ms.store(
+            timeout.as_millis().min(u128::from(u64::MAX)) as u64,
+            Ordering::Relaxed,
+        );
     }
 
     fn busy_timeout(&self) -> Duration {
@@ -89,7 +94,10 @@ impl RuntimeStorage {
             None => self.store.current(),
         };
         match &session.local_metric {
-            Some(metric) => View { metric: metric.clone(), snapshot },
+            Some(metric) => View {
+                metric: metric.clone(),
+                snapshot,
+            },
             None => plain_view(snapshot),
         }
     }
@@ -101,7 +109,13 @@ impl RuntimeStorage {
 
     /// Whether writes are refused here.
     pub fn read_only(&self) -> bool {
-        self.pinned.is_some() || self.session.lock().transaction.as_ref().is_some_and(Transaction::is_read_only)
+        self.pinned.is_some()
+            || self
+                .session
+                .lock()
+                .transaction
+                .as_ref()
+                .is_some_and(Transaction::is_read_only)
     }
 
     /// Run one statement's writes: all of them are stored, or none and the error is returned.
@@ -112,7 +126,10 @@ impl RuntimeStorage {
         if self.special.load(Ordering::Acquire) {
             let mut session = self.session.lock();
             if let Some(transaction) = &mut session.transaction {
-                return transaction.write(|| Ok((self.store.lock(self.busy_timeout())?, self.store.current())), statement);
+                return transaction.write(
+                    || Ok((self.store.lock(self.busy_timeout())?, self.store.current())),
+                    statement,
+                );
             }
         }
         let writer = self.store.lock(self.busy_timeout())?;
@@ -140,7 +157,9 @@ impl RuntimeStorage {
         }
         let mut session = self.session.lock();
         if session.transaction.is_some() {
-            return Err(Error::active_transaction("there is already a transaction in progress"));
+            return Err(Error::active_transaction(
+                "there is already a transaction in progress",
+            ));
         }
         session.transaction = Some(Transaction::begin(self.store.current(), read_only));
         self.special.store(true, Ordering::Release);
@@ -170,7 +189,12 @@ impl RuntimeStorage {
     }
 
     fn in_open<T>(&self, act: impl FnOnce(&mut Transaction) -> Result<T>) -> Result<T> {
-        act(self.session.lock().transaction.as_mut().ok_or_else(no_transaction)?)
+        act(self
+            .session
+            .lock()
+            .transaction
+            .as_mut()
+            .ok_or_else(no_transaction)?)
     }
 
     /// Remember the transaction's state by name.
@@ -195,7 +219,9 @@ impl RuntimeStorage {
     pub fn set_local_metric(&self, metric: Option<Metric>) -> Result<()> {
         let mut session = self.session.lock();
         if session.transaction.is_none() {
-            return Err(no_transaction().hint("SET LOCAL lasts until the end of the transaction: BEGIN first"));
+            return Err(
+                no_transaction().hint("SET LOCAL lasts until the end of the transaction: BEGIN first")
+            );
         }
         session.local_metric = metric;
         Ok(())
@@ -204,7 +230,9 @@ impl RuntimeStorage {
     /// Wait for background index building.
     pub fn settle(&self) -> Result<()> {
         if self.in_transaction() {
-            return Err(Error::active_transaction("index building waits for the open transaction"));
+            return Err(Error::active_transaction(
+                "index building waits for the open transaction",
+            ));
         }
         self.store.settle();
         Ok(())
@@ -212,7 +240,10 @@ impl RuntimeStorage {
 }
 
 fn plain_view(snapshot: Arc<Snapshot>) -> View {
-    View { metric: snapshot.cdna.active.metric.clone(), snapshot }
+    View {
+        metric: snapshot.cdna.active.metric.clone(),
+        snapshot,
+    }
 }
 
 fn no_transaction() -> Error {

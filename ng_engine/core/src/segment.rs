@@ -52,7 +52,9 @@ impl<T: Cell> RefUnwindSafe for Chunk<T> {}
 
 impl<T: Cell> Chunk<T> {
     fn layout() -> Layout {
-        Layout::new::<[T; SEGMENT_ROWS]>().align_to(ALIGNMENT).unwrap_or(Layout::new::<[T; SEGMENT_ROWS]>())
+        Layout::new::<[T; SEGMENT_ROWS]>()
+            .align_to(ALIGNMENT)
+            .unwrap_or(Layout::new::<[T; SEGMENT_ROWS]>())
     }
 
     /// The value of a slot that has been written.
@@ -97,7 +99,9 @@ impl<T: Cell> Default for Chunk<T> {
         let layout = Self::layout();
         // SAFETY: the layout is not empty; zero bytes are a valid `T` by `Cell`.
         let cells = unsafe { alloc_zeroed(layout) }.cast::<T>();
-        Self { cells: NonNull::new(cells).unwrap_or_else(|| handle_alloc_error(layout)) }
+        Self {
+            cells: NonNull::new(cells).unwrap_or_else(|| handle_alloc_error(layout)),
+        }
     }
 }
 
@@ -120,7 +124,9 @@ impl RefUnwindSafe for TextChunk {}
 
 impl Default for TextChunk {
     fn default() -> Self {
-        Self { slots: (0..SEGMENT_ROWS).map(|_| UnsafeCell::new(None)).collect() }
+        Self {
+            slots: (0..SEGMENT_ROWS).map(|_| UnsafeCell::new(None)).collect(),
+        }
     }
 }
 
@@ -211,7 +217,13 @@ impl<R: Record> Clone for Segment<R> {
 
 impl<R: Record> Segment<R> {
     fn empty() -> Self {
-        Self { columns: Arc::new(R::columns()), len: 0, dead: 0, live: None, claimed: Arc::default() }
+        Self {
+            columns: Arc::new(R::columns()),
+            len: 0,
+            dead: 0,
+            live: None,
+            claimed: Arc::default(),
+        }
     }
 
     /// The chunks.
@@ -241,7 +253,11 @@ impl<R: Record> Segment<R> {
 
     /// Whether the slot holds a row that is not deleted.
     pub fn is_live(&self, slot: usize) -> bool {
-        slot < self.len as usize && self.live.as_ref().is_none_or(|bits| bits[slot / 64] >> (slot % 64) & 1 == 1)
+        slot < self.len as usize
+            && self
+                .live
+                .as_ref()
+                .is_none_or(|bits| bits[slot / 64] >> (slot % 64) & 1 == 1)
     }
 
     /// Slots of the rows that are not deleted.
@@ -250,7 +266,9 @@ impl<R: Record> Segment<R> {
     }
 
     fn kill(&mut self, slot: usize) {
-        let bits = self.live.get_or_insert_with(|| Arc::new([u64::MAX; SEGMENT_ROWS / 64]));
+        let bits = self
+            .live
+            .get_or_insert_with(|| Arc::new([u64::MAX; SEGMENT_ROWS / 64]));
         Arc::make_mut(bits)[slot / 64] &= !(1 << (slot % 64));
         self.dead += 1;
         if self.dead as usize == SEGMENT_ROWS {
@@ -260,11 +278,14 @@ impl<R: Record> Segment<R> {
     }
 }
 
+/// Up to 64 sealed segments.
+type Block<R> = Arc<Vec<Arc<Segment<R>>>>;
+
 /// A table: sealed segments in blocks of 64 and the tail that grows.
 ///
 /// Cloning costs a few reference counts, a commit copies only the chunks it changes and the way to them.
 pub struct Table<R: Record> {
-    blocks: Arc<Vec<Arc<Vec<Arc<Segment<R>>>>>>,
+    blocks: Arc<Vec<Block<R>>>,
     tail: Arc<Segment<R>>,
     sealed: usize,
     live: usize,
@@ -322,7 +343,11 @@ impl<R: Record> Table<R> {
 
     /// A segment by number.
     pub fn segment(&self, number: usize) -> &Segment<R> {
-        if number == self.sealed { &self.tail } else { &self.blocks[number / BLOCK_SEGMENTS][number % BLOCK_SEGMENTS] }
+        if number == self.sealed {
+            &self.tail
+        } else {
+            &self.blocks[number / BLOCK_SEGMENTS][number % BLOCK_SEGMENTS]
+        }
     }
 
     /// The chunks that hold a row, and its slot in them.
@@ -361,8 +386,11 @@ impl<R: Record> Table<R> {
             skip -= self.segment(number).live_len();
             number += 1;
         }
-        let rows = (number..self.segments())
-            .flat_map(move |n| self.segment(n).live_slots().map(move |s| ((n as u32) << SEGMENT_BITS) + s as u32));
+        let rows = (number..self.segments()).flat_map(move |n| {
+            self.segment(n)
+                .live_slots()
+                .map(move |s| ((n as u32) << SEGMENT_BITS) + s as u32)
+        });
         rows.skip(skip)
     }
 
@@ -403,7 +431,10 @@ impl<R: Record> Table<R> {
         }
         let number = low.checked_sub(1)?;
         let segment = self.segment(number);
-        let slot = R::id(segment.columns()).slice(segment.len()).binary_search(&id).ok()?;
+        let slot = R::id(segment.columns())
+            .slice(segment.len())
+            .binary_search(&id)
+            .ok()?;
         Some(((number as u32) << SEGMENT_BITS) + slot as u32)
     }
 
@@ -411,7 +442,9 @@ impl<R: Record> Table<R> {
     pub fn push(&mut self, id: u64, record: R) -> Result<u32> {
         let claim = |tail: &Segment<R>| {
             let next = tail.len + 1;
-            tail.claimed.compare_exchange(tail.len, next, Ordering::AcqRel, Ordering::Acquire).is_ok()
+            tail.claimed
+                .compare_exchange(tail.len, next, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
         };
         if self.tail.len() == SEGMENT_ROWS || !claim(&self.tail) {
             self.seal()?;
@@ -428,9 +461,11 @@ impl<R: Record> Table<R> {
         self.live += 1;
         let row = ((self.sealed as u32) << SEGMENT_BITS) + slot as u32;
         if let Some(ids) = &self.ids {
-            ids.insert(RowMap::hash(&id), row);
+            ids.insert_new(RowMap::hash(&id), row);
         } else if id <= self.last_id {
-            self.ids = Some(Arc::new(RowMap::build(self.live_rows().map(|row| (RowMap::hash(&self.id(row)), row)))));
+            self.ids = Some(Arc::new(RowMap::build(
+                self.live_rows().map(|row| (RowMap::hash(&self.id(row)), row)),
+            )));
         }
         self.last_id = self.last_id.max(id);
         Ok(row)
@@ -441,7 +476,7 @@ impl<R: Record> Table<R> {
             return Err(Error::limit_exceeded("a table holds at most 2^32 rows"));
         }
         let blocks = Arc::make_mut(&mut self.blocks);
-        if self.sealed % BLOCK_SEGMENTS == 0 {
+        if self.sealed.is_multiple_of(BLOCK_SEGMENTS) {
             blocks.push(Arc::new(Vec::with_capacity(BLOCK_SEGMENTS)));
         }
         let full = std::mem::replace(&mut self.tail, Arc::new(Segment::empty()));
@@ -486,7 +521,10 @@ impl<R: Record> Table<R> {
     /// An empty table that goes on with this one's ids.
     #[must_use]
     pub fn cleared(&self) -> Self {
-        Self { last_id: self.last_id, ..Self::default() }
+        Self {
+            last_id: self.last_id,
+            ..Self::default()
+        }
     }
 }
 
@@ -503,7 +541,11 @@ mod tests {
     use crate::token::Token;
 
     fn token(id: u64) -> Token {
-        Token { id, key: id.is_multiple_of(3).then(|| format!("k{id}").into()), ..Token::default() }
+        Token {
+            id,
+            key: id.is_multiple_of(3).then(|| format!("k{id}").into()),
+            ..Token::default()
+        }
     }
 
     fn table(ids: impl Iterator<Item = u64>) -> Table<Token> {
@@ -529,7 +571,10 @@ mod tests {
         assert_eq!(table.find(4_096 * 3), Some(4_095));
         assert_eq!(table.live(), 20_000 - 4_096);
         for skip in [0, 1, 4_095, 4_096, 10_000, 20_000] {
-            assert!(table.live_rows_from(skip).eq(table.live_rows().skip(skip)), "{skip}");
+            assert!(
+                table.live_rows_from(skip).eq(table.live_rows().skip(skip)),
+                "{skip}"
+            );
         }
     }
 
@@ -538,7 +583,10 @@ mod tests {
         let mut table = table([5, 9, 2].into_iter());
         assert!(!table.in_id_order());
         table.push(7, token(7)).unwrap();
-        assert_eq!([5, 9, 2, 7, 1].map(|id| table.find(id)), [Some(0), Some(1), Some(2), Some(3), None]);
+        assert_eq!(
+            [5, 9, 2, 7, 1].map(|id| table.find(id)),
+            [Some(0), Some(1), Some(2), Some(3), None]
+        );
         assert_eq!(table.rows_by_id(), [2, 0, 3, 1]);
     }
 
@@ -569,8 +617,14 @@ mod tests {
             TextChunk::set(&mut columns.key, len, slot, Some("new".into()));
         });
         assert_eq!((base.read(1).weight, next.read(1).weight), (0.5, 0.9));
-        assert_eq!((base.read(1).key, next.read(1).key.as_deref()), (None, Some("new")));
+        assert_eq!(
+            (base.read(1).key, next.read(1).key.as_deref()),
+            (None, Some("new"))
+        );
         assert_eq!(next.read(2).key.as_deref(), Some("k3"));
-        assert!(std::ptr::eq(base.columns(0).0.coords.slice(3), next.columns(0).0.coords.slice(3)));
+        assert!(std::ptr::eq(
+            base.columns(0).0.coords.slice(3),
+            next.columns(0).0.coords.slice(3)
+        ));
     }
 }

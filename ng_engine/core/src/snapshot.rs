@@ -72,11 +72,21 @@ impl Snapshot {
 
     /// The row of the token with this key.
     pub fn find_key(&self, key: &str) -> Option<u32> {
-        self.keys.find(RowMap::hash(key), |row| {
+        self.find_hashed_key(key, RowMap::hash(key))
+    }
+
+    /// The same, given the key's hash.
+    pub fn find_hashed_key(&self, key: &str, hash: u64) -> Option<u32> {
+        self.keys.find(hash, |row| {
             let (number, slot) = crate::segment::place(row);
             number < self.tokens.segments() && {
                 let segment = self.tokens.segment(number);
-                segment.is_live(slot) && segment.columns().key.as_ref().is_some_and(|c| c.get_ref(slot) == Some(key))
+                segment.is_live(slot)
+                    && segment
+                        .columns()
+                        .key
+                        .as_ref()
+                        .is_some_and(|c| c.get_ref(slot) == Some(key))
             }
         })
     }
@@ -93,7 +103,9 @@ impl Snapshot {
     pub fn token(&self, token: &TokenRef) -> Result<u32> {
         self.find_token(token).ok_or_else(|| match token {
             TokenRef::Id(id) => Error::undefined_object(format!("token {id} does not exist")),
-            TokenRef::Key(key) => Error::undefined_object(format!("token \"{}\" does not exist", key.escape_debug())),
+            TokenRef::Key(key) => {
+                Error::undefined_object(format!("token \"{}\" does not exist", key.escape_debug()))
+            }
         })
     }
 

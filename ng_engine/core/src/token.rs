@@ -153,7 +153,10 @@ impl Record for Token {
 pub fn check_coords(mut coords: Point) -> Result<Point> {
     for (axis, x) in coords.iter_mut().enumerate() {
         if !x.is_finite() {
-            return Err(Error::out_of_range(format!("coordinate {} is not a finite number", axis + 1)));
+            return Err(Error::out_of_range(format!(
+                "coordinate {} is not a finite number",
+                axis + 1
+            )));
         }
         *x += 0.0; // −0.0 + 0.0 is 0.0
     }
@@ -166,18 +169,28 @@ pub fn check_key(key: &str) -> Result<()> {
         return Err(Error::invalid_text("a key is not empty and has no NUL character"));
     }
     if key.len() > KEY_BYTES {
-        return Err(Error::limit_exceeded(format!("a key is at most {KEY_BYTES} bytes")));
+        return Err(Error::limit_exceeded(format!(
+            "a key is at most {KEY_BYTES} bytes"
+        )));
     }
     Ok(())
 }
 
 /// Props are the text of a JSON object; a blank-stripped copy is not made.
 pub fn check_props(text: &str) -> Result<()> {
-    let is_object = text.trim_start().starts_with('{') && serde_json::from_str::<serde_json::Value>(text).is_ok();
-    if is_object { Ok(()) } else { Err(Error::invalid_text("props are not the text of a JSON object")) }
+    let is_object =
+        text.trim_start().starts_with('{') && serde_json::from_str::<serde_json::Value>(text).is_ok();
+    if is_object {
+        Ok(())
+    } else {
+        Err(Error::invalid_text("props are not the text of a JSON object"))
+    }
 }
 
 /// Ids are 1…2⁶³−1.
 pub fn check_id(id: i64) -> Result<u64> {
-    u64::try_from(id).ok().filter(|id| *id > 0).ok_or_else(|| Error::out_of_range("an id is between 1 and 2^63 - 1"))
+    u64::try_from(id)
+        .ok()
+        .filter(|id| *id > 0)
+        .ok_or_else(|| Error::out_of_range("an id is between 1 and 2^63 - 1"))
 }

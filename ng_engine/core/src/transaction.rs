@@ -36,7 +36,13 @@ struct Savepoint {
 impl Transaction {
     /// Pin a snapshot.
     pub fn begin(base: Arc<Snapshot>, read_only: bool) -> Self {
-        Self { read_only, base, read: false, writing: None, savepoints: Vec::new() }
+        Self {
+            read_only,
+            base,
+            read: false,
+            writing: None,
+            savepoints: Vec::new(),
+        }
     }
 
     /// Whether writes are refused.
@@ -51,7 +57,10 @@ impl Transaction {
             None => self.base.clone(),
             Some(writing) => {
                 writing.exposed |= writing.working.changed();
-                writing.view.get_or_insert_with(|| Arc::new(writing.working.snapshot().clone())).clone()
+                writing
+                    .view
+                    .get_or_insert_with(|| Arc::new(writing.working.snapshot().clone()))
+                    .clone()
             }
         }
     }
@@ -70,15 +79,25 @@ impl Transaction {
         if self.writing.is_none() {
             let (guard, current) = lock()?;
             if self.read && current.version != self.base.version {
-                return Err(Error::serialization("another session has committed since this transaction first read")
-                    .hint("roll back and run the transaction again"));
+                return Err(Error::serialization(
+                    "another session has committed since this transaction first read",
+                )
+                .hint("roll back and run the transaction again"));
             }
             let working = Working::new(&current);
             let start = working.mark();
             self.base = current;
-            self.writing = Some(Writing { guard, working, start, view: None, exposed: false });
+            self.writing = Some(Writing {
+                guard,
+                working,
+                start,
+                view: None,
+                exposed: false,
+            });
         }
-        let Some(writing) = &mut self.writing else { return Err(Error::no_transaction("no transaction")) };
+        let Some(writing) = &mut self.writing else {
+            return Err(Error::no_transaction("no transaction"));
+        };
         let mark = writing.working.mark();
         writing.view = None;
         let done = statement(&mut writing.working);
@@ -91,12 +110,21 @@ impl Transaction {
     /// The writer's lock and the snapshot to publish, if anything was written.
     pub fn commit(self) -> Option<(WriterGuard, Snapshot)> {
         let writing = self.writing?;
-        writing.working.changed().then(|| (writing.guard, writing.working.finish()))
+        writing
+            .working
+            .changed()
+            .then(|| (writing.guard, writing.working.finish()))
     }
 
     /// Undo everything.
     pub fn rollback(self) {
-        if let Some(Writing { mut working, start, exposed, .. }) = self.writing {
+        if let Some(Writing {
+            mut working,
+            start,
+            exposed,
+            ..
+        }) = self.writing
+        {
             working.restore(start, exposed);
         }
     }
@@ -104,12 +132,17 @@ impl Transaction {
     /// Remember this state by name.
     pub fn savepoint(&mut self, name: &str) {
         let mark = self.writing.as_ref().map(|w| w.working.mark());
-        self.savepoints.push(Savepoint { name: name.to_owned(), mark });
+        self.savepoints.push(Savepoint {
+            name: name.to_owned(),
+            mark,
+        });
     }
 
     fn find(&self, name: &str) -> Result<usize> {
         let found = self.savepoints.iter().rposition(|s| s.name == name);
-        found.ok_or_else(|| Error::no_savepoint(format!("savepoint \"{}\" does not exist", name.escape_debug())))
+        found.ok_or_else(|| {
+            Error::no_savepoint(format!("savepoint \"{}\" does not exist", name.escape_debug()))
+        })
     }
 
     /// Undo everything since the savepoint, which stays.

@@ -2,13 +2,34 @@
 
 /// Names of L1…L8 unless the store was created with its own.
 pub const AXES: [&str; 8] = [
-    "physical", "sensory", "motor", "emotional", "cognitive", "social", "temporal", "abstract",
+    "physical",
+    "sensory",
+    "motor",
+    "emotional",
+    "cognitive",
+    "social",
+    "temporal",
+    "abstract",
 ];
 
 /// The 16 built-in entity types; the index is the code.
 pub const ENTITY_TYPES: [&str; 16] = [
-    "undefined", "object", "event", "state", "process", "concept", "relation", "pattern", "rule", "goal", "memory",
-    "sensor", "actuator", "controller", "buffer", "reserved",
+    "undefined",
+    "object",
+    "event",
+    "state",
+    "process",
+    "concept",
+    "relation",
+    "pattern",
+    "rule",
+    "goal",
+    "memory",
+    "sensor",
+    "actuator",
+    "controller",
+    "buffer",
+    "reserved",
 ];
 
 /// Codes below this are built in; the first user-defined type gets it.
@@ -35,7 +56,9 @@ impl Mutability {
 
     /// The code's meaning; `None` for a code not in use.
     pub fn from_code(code: u8) -> Option<Self> {
-        [Self::Immutable, Self::Learnable, Self::Hypothesis].get(code as usize).copied()
+        [Self::Immutable, Self::Learnable, Self::Hypothesis]
+            .get(code as usize)
+            .copied()
     }
 
     /// Look up by name, in any case.
@@ -61,7 +84,11 @@ pub struct Family {
 }
 
 const fn family(name: &'static str, mutability: Mutability, members: [&'static str; 16]) -> Family {
-    Family { name, mutability, members }
+    Family {
+        name,
+        mutability,
+        members,
+    }
 }
 
 use Mutability::{Immutable, Learnable};

@@ -18,7 +18,10 @@ fn metric_pair(metric: &Metric) -> (Vec<f64>, Vec<f64>) {
 
 fn profile_dict<'py>(py: Python<'py>, profile: &Profile) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
-    let aliases: Vec<&str> = Some(profile.alias).filter(|a| !a.is_empty()).into_iter().collect();
+    let aliases: Vec<&str> = Some(profile.alias)
+        .filter(|a| !a.is_empty())
+        .into_iter()
+        .collect();
     let bounds = profile.bounds.map(|b| b.map(|r| (r.low, r.high)));
     dict.set_item("id", profile.id)?;
     dict.set_item("name", profile.name)?;
@@ -26,8 +29,14 @@ fn profile_dict<'py>(py: Python<'py>, profile: &Profile) -> PyResult<Bound<'py, 
     dict.set_item("scale", profile.metric.scale().to_vec())?;
     dict.set_item("period", profile.metric.period().to_vec())?;
     dict.set_item("bounds", bounds)?;
-    dict.set_item("token_weight", (profile.token_weight.low, profile.token_weight.high))?;
-    dict.set_item("connection_weight", (profile.connection_weight.low, profile.connection_weight.high))?;
+    dict.set_item(
+        "token_weight",
+        (profile.token_weight.low, profile.token_weight.high),
+    )?;
+    dict.set_item(
+        "connection_weight",
+        (profile.connection_weight.low, profile.connection_weight.high),
+    )?;
     dict.set_item("rigidity", (profile.rigidity.low, profile.rigidity.high))?;
     dict.set_item("max_out_degree", profile.degrees.outward)?;
     dict.set_item("max_in_degree", profile.degrees.inward)?;
@@ -63,7 +72,12 @@ impl PyRuntimeStorage {
 
     fn cdna_profiles<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let snapshot = self.storage.view().snapshot;
-        let profiles = snapshot.cdna.known.iter().map(|p| profile_dict(py, p)).collect::<PyResult<Vec<_>>>()?;
+        let profiles = snapshot
+            .cdna
+            .known
+            .iter()
+            .map(|p| profile_dict(py, p))
+            .collect::<PyResult<Vec<_>>>()?;
         PyList::new(py, profiles)
     }
 
@@ -123,7 +137,11 @@ impl PyRuntimeStorage {
 
     /// (scale, period) in force for this session's reads, or of a named profile.
     #[pyo3(signature = (profile=None))]
-    fn metric<'py>(&self, py: Python<'py>, profile: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+    fn metric<'py>(
+        &self,
+        py: Python<'py>,
+        profile: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let view = self.storage.view();
         let metric = match profile.map(choice).transpose()? {
             None => metric_pair(&view.metric),
@@ -137,7 +155,10 @@ impl PyRuntimeStorage {
     fn set_local_metric(&self, py: Python<'_>, metric: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let metric = self::metric(metric)?;
         if metric.as_ref().is_some_and(|m| m.live_axes() == 0) {
-            return crate::convert::fail(py, Error::invalid_text("the metric has no live axis: every scale is 0"));
+            return crate::convert::fail(
+                py,
+                Error::invalid_text("the metric has no live axis: every scale is 0"),
+            );
         }
         enter(py, || self.storage.set_local_metric(metric))
     }

@@ -75,7 +75,11 @@ impl PyRuntimeStorage {
     ) -> PyResult<PyRelation> {
         let (source, target, view) = (token_ref(source)?, token_ref(target)?, self.storage.view());
         let max_depth = max_depth.map(|most| u32::try_from(most.0).unwrap_or(u32::MAX));
-        let route = Route { via: via.as_deref(), max_depth, direction: self::direction(py, direction)? };
+        let route = Route {
+            via: via.as_deref(),
+            max_depth,
+            direction: self::direction(py, direction)?,
+        };
         enter(py, || path::path(&view, &source, &target, &route)).map(PyRelation::from)
     }
 
@@ -89,6 +93,10 @@ impl PyRuntimeStorage {
         options: Option<Bound<'_, PyAny>>,
     ) -> PyResult<PyRelation> {
         let _ = (source, target, k, options);
-        fail(py, Error::not_supported("k cheapest paths are not supported yet").hint("path() gives one with the fewest hops"))
+        fail(
+            py,
+            Error::not_supported("k cheapest paths are not supported yet")
+                .hint("path() gives one with the fewest hops"),
+        )
     }
 }

@@ -27,7 +27,14 @@ fn table(py: Python<'_>, name: &str) -> PyResult<TableKind> {
     match name {
         "tokens" => Ok(TableKind::Tokens),
         "connections" => Ok(TableKind::Connections),
-        _ => fail(py, Error { sqlstate: "42P01", message: "unknown table".into(), hint: None }),
+        _ => fail(
+            py,
+            Error {
+                sqlstate: "42P01",
+                message: "unknown table".into(),
+                hint: None,
+            },
+        ),
     }
 }
 
@@ -50,16 +57,27 @@ impl PyRuntimeStorage {
     }
 
     fn session(&self) -> Self {
-        Self { storage: self.storage.session() }
+        Self {
+            storage: self.storage.session(),
+        }
     }
 
     fn snapshot(&self) -> Self {
-        Self { storage: self.storage.snapshot() }
+        Self {
+            storage: self.storage.snapshot(),
+        }
     }
 
     #[getter]
     fn axes(&self) -> Vec<String> {
-        self.storage.view().snapshot.catalog.axes.iter().map(ToString::to_string).collect()
+        self.storage
+            .view()
+            .snapshot
+            .catalog
+            .axes
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[getter]
@@ -84,7 +102,10 @@ impl PyRuntimeStorage {
         let types = PyDict::new(py);
         for (name, code) in self.storage.view().snapshot.catalog.connection_types.iter() {
             let family = ng_core::vocabulary::family_of(code).map(|f| f.name);
-            types.set_item(name, (code, family, ng_core::vocabulary::default_mutability(code).name()))?;
+            types.set_item(
+                name,
+                (code, family, ng_core::vocabulary::default_mutability(code).name()),
+            )?;
         }
         Ok(types)
     }
@@ -116,7 +137,10 @@ impl PyRuntimeStorage {
         progress: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let _ = (path, format, limit, progress);
-        fail(py, Error::not_supported("bootstrap from a file of vectors is not supported yet"))
+        fail(
+            py,
+            Error::not_supported("bootstrap from a file of vectors is not supported yet"),
+        )
     }
 
     #[pyo3(signature = (text, top_k=10, context=None))]
@@ -128,12 +152,24 @@ impl PyRuntimeStorage {
         context: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let _ = (text, top_k, context);
-        fail(py, Error::not_supported("query by text is not supported yet").hint("search by coordinates: nearest, within"))
+        fail(
+            py,
+            Error::not_supported("query by text is not supported yet")
+                .hint("search by coordinates: nearest, within"),
+        )
     }
 
-    fn feedback(&self, py: Python<'_>, signal_id: Bound<'_, PyAny>, kind: Bound<'_, PyAny>) -> PyResult<bool> {
+    fn feedback(
+        &self,
+        py: Python<'_>,
+        signal_id: Bound<'_, PyAny>,
+        kind: Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
         let _ = (signal_id, kind);
-        fail(py, Error::not_supported("feedback on a query by text is not supported yet"))
+        fail(
+            py,
+            Error::not_supported("feedback on a query by text is not supported yet"),
+        )
     }
 }
 
@@ -149,14 +185,26 @@ impl PyRuntimeStorage {
             ("token_segments", tokens.segments()),
             ("connection_segments", connections.segments()),
             ("spatial_trees", forest.trees().len()),
-            ("spatial_rows_indexed", forest.trees().iter().map(|t| t.tree.len()).sum()),
-            ("spatial_rows_scanned", (tokens.extent() - forest.covered()) as usize + forest.stale().len() as usize),
+            (
+                "spatial_rows_indexed",
+                forest.trees().iter().map(|t| t.tree.len()).sum(),
+            ),
+            (
+                "spatial_rows_scanned",
+                (tokens.extent() - forest.covered()) as usize + forest.stale().len() as usize,
+            ),
             ("spatial_index_bytes", forest.memory()),
-            ("adjacency_connections_covered", snapshot.adjacency.covered() as usize),
+            (
+                "adjacency_connections_covered",
+                snapshot.adjacency.covered() as usize,
+            ),
             ("adjacency_bytes", snapshot.adjacency.memory()),
             ("key_map_bytes", snapshot.keys.memory()),
             ("triple_map_bytes", snapshot.triples.memory()),
         ];
-        figures.into_iter().map(|(name, value)| (name, value as u64)).collect()
+        figures
+            .into_iter()
+            .map(|(name, value)| (name, value as u64))
+            .collect()
     }
 }

@@ -6,7 +6,7 @@ use ng_core::index::spatial::Hit;
 use ng_core::metric::Point;
 use ng_core::ops::nearest::Search;
 use ng_core::ops::scan::Scan;
-use ng_core::ops::{lookup, nearest, r#box, scan, within};
+use ng_core::ops::{r#box, lookup, nearest, scan, within};
 use ng_core::snapshot::TokenRef;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -37,13 +37,23 @@ fn radius(value: &Bound<'_, PyAny>) -> PyResult<f64> {
     if radius.is_finite() && radius >= 0.0 {
         return Ok(radius);
     }
-    Err(raise(value.py(), &Error::out_of_range("the radius is not a finite number ≥ 0")))
+    Err(raise(
+        value.py(),
+        &Error::out_of_range("the radius is not a finite number ≥ 0"),
+    ))
 }
 
 impl PyRuntimeStorage {
-    fn excluded(&self, py: Python<'_>, token: Option<&Bound<'_, PyAny>>, view: &ng_core::ops::View) -> PyResult<Option<u32>> {
+    fn excluded(
+        &self,
+        py: Python<'_>,
+        token: Option<&Bound<'_, PyAny>>,
+        view: &ng_core::ops::View,
+    ) -> PyResult<Option<u32>> {
         let token = token.filter(|t| !t.is_none()).map(token_ref).transpose()?;
-        token.map(|token| checked(py, view.snapshot.token(&token))).transpose()
+        token
+            .map(|token| checked(py, view.snapshot.token(&token)))
+            .transpose()
     }
 }
 
@@ -61,7 +71,12 @@ impl PyRuntimeStorage {
     ) -> PyResult<PyRelation> {
         let (table, filter) = (self::table(py, table)?, predicate(filter)?);
         let view = self.storage.view();
-        let wanted = Scan { predicate: filter.as_ref(), columns: columns.as_deref(), limit: limit.map(|n| n.0), offset: offset.unwrap_or_default().0 };
+        let wanted = Scan {
+            predicate: filter.as_ref(),
+            columns: columns.as_deref(),
+            limit: limit.map(|n| n.0),
+            offset: offset.unwrap_or_default().0,
+        };
         enter(py, || scan::scan(&view, table, &wanted)).map(PyRelation::from)
     }
 
@@ -80,14 +95,28 @@ impl PyRuntimeStorage {
     ) -> PyResult<PyRelation> {
         let (table, filter) = (self::table(py, table)?, predicate(filter)?);
         if column != "id" && !(column == "key" && table == TableKind::Tokens) {
-            return fail(py, Error::undefined_column("rows are looked up by id, tokens by key too"));
+            return fail(
+                py,
+                Error::undefined_column("rows are looked up by id, tokens by key too"),
+            );
         }
-        let wanted = values.try_iter()?.map(|v| token_ref(&v?)).collect::<PyResult<Vec<_>>>()?;
-        if wanted.iter().any(|token| matches!(token, TokenRef::Key(_)) != (column == "key")) {
+        let wanted = values
+            .try_iter()?
+            .map(|v| token_ref(&v?))
+            .collect::<PyResult<Vec<_>>>()?;
+        if wanted
+            .iter()
+            .any(|token| matches!(token, TokenRef::Key(_)) != (column == "key"))
+        {
             return fail(py, Error::type_mismatch("an id is a number, a key is text"));
         }
         let view = self.storage.view();
-        let page = Scan { predicate: filter.as_ref(), columns: columns.as_deref(), limit: limit.map(|n| n.0), offset: offset.unwrap_or_default().0 };
+        let page = Scan {
+            predicate: filter.as_ref(),
+            columns: columns.as_deref(),
+            limit: limit.map(|n| n.0),
+            offset: offset.unwrap_or_default().0,
+        };
         enter(py, || lookup::lookup(&view, table, &wanted, &page)).map(PyRelation::from)
     }
 
@@ -173,7 +202,12 @@ impl PyRuntimeStorage {
     ) -> PyResult<PyRelation> {
         let (low, high) = (bound(low, f32::NEG_INFINITY)?, bound(high, f32::INFINITY)?);
         let (filter, view) = (predicate(filter)?, self.storage.view());
-        let page = Scan { predicate: filter.as_ref(), columns: columns.as_deref(), limit: limit.map(|n| n.0), offset: offset.unwrap_or_default().0 };
+        let page = Scan {
+            predicate: filter.as_ref(),
+            columns: columns.as_deref(),
+            limit: limit.map(|n| n.0),
+            offset: offset.unwrap_or_default().0,
+        };
         enter(py, || r#box::within_box(&view, &low, &high, &page)).map(PyRelation::from)
     }
 
@@ -188,7 +222,12 @@ impl PyRuntimeStorage {
         let (token, radius, view) = (token_ref(token)?, self::radius(radius)?, self.storage.view());
         enter(py, || {
             let row = view.snapshot.token(&token)?;
-            let search = Search { k: max_results.map(|n| n.0), radius: Some(radius), exclude: Some(row), ..Search::default() };
+            let search = Search {
+                k: max_results.map(|n| n.0),
+                radius: Some(radius),
+                exclude: Some(row),
+                ..Search::default()
+            };
             pairs(nearest::hits(&view, &view.snapshot.coords(row), &search))
         })
     }
@@ -200,7 +239,10 @@ impl PyRuntimeStorage {
         radius: &Bound<'_, PyAny>,
     ) -> PyResult<Vec<(u64, f64)>> {
         let (center, radius, view) = (point(center)?, self::radius(radius)?, self.storage.view());
-        let search = Search { radius: Some(radius), ..Search::default() };
+        let search = Search {
+            radius: Some(radius),
+            ..Search::default()
+        };
         enter(py, || pairs(nearest::hits(&view, &center, &search)))
     }
 
@@ -210,13 +252,29 @@ impl PyRuntimeStorage {
         let (info, index, forest) = (PyDict::new(py), PyDict::new(py), &view.snapshot.spatial);
         info.set_item("count", view.snapshot.tokens.live())?;
         match bounds {
-            Some(bounds) => info.set_item("bounds", bounds.map(|(low, high)| (f64::from(low), f64::from(high))))?,
+            Some(bounds) => info.set_item(
+                "bounds",
+                bounds.map(|(low, high)| (f64::from(low), f64::from(high))),
+            )?,
             None => info.set_item("bounds", [(None::<f64>, None::<f64>); 8])?,
         }
-        index.set_item("kind", if forest.trees().is_empty() { "scan" } else { "kd-tree" })?;
+        index.set_item(
+            "kind",
+            if forest.trees().is_empty() {
+                "scan"
+            } else {
+                "kd-tree"
+            },
+        )?;
         index.set_item("trees", forest.trees().len())?;
-        index.set_item("leaves", forest.trees().iter().map(|t| t.tree.leaves()).sum::<usize>())?;
-        index.set_item("rows_indexed", forest.trees().iter().map(|t| t.tree.len()).sum::<usize>())?;
+        index.set_item(
+            "leaves",
+            forest.trees().iter().map(|t| t.tree.leaves()).sum::<usize>(),
+        )?;
+        index.set_item(
+            "rows_indexed",
+            forest.trees().iter().map(|t| t.tree.len()).sum::<usize>(),
+        )?;
         index.set_item("bytes", forest.memory())?;
         info.set_item("index", index)?;
         Ok(info)

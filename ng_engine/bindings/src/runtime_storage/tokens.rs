@@ -29,23 +29,36 @@ pub(super) fn real(value: &Bound<'_, PyAny>, what: &str) -> PyResult<f32> {
     if number.is_finite() && narrowed.is_finite() {
         return Ok(narrowed);
     }
-    Err(raise(value.py(), &Error::out_of_range(format!("{what} is not a finite number that float32 can hold"))))
+    Err(raise(
+        value.py(),
+        &Error::out_of_range(format!("{what} is not a finite number that float32 can hold")),
+    ))
 }
 
 /// A bit mask of the given width.
 pub(super) fn bits<T: TryFrom<i64>>(value: &Bound<'_, PyAny>, what: &str) -> PyResult<T> {
-    T::try_from(integer(value, what)?)
-        .map_err(|_| raise(value.py(), &Error::out_of_range(format!("{what} is out of range"))))
+    T::try_from(integer(value, what)?).map_err(|_| {
+        raise(
+            value.py(),
+            &Error::out_of_range(format!("{what} is out of range")),
+        )
+    })
 }
 
 /// Text, or TypeError; text that is no Unicode is 22P02.
 pub(super) fn text(value: &Bound<'_, PyAny>, what: &str) -> PyResult<PyBackedStr> {
     let Ok(string) = value.cast::<PyString>() else {
-        return Err(PyTypeError::new_err(format!("{what} must be a str, not {}", value.get_type().name()?)));
+        return Err(PyTypeError::new_err(format!(
+            "{what} must be a str, not {}",
+            value.get_type().name()?
+        )));
     };
-    string
-        .extract::<PyBackedStr>()
-        .map_err(|_| raise(value.py(), &Error::invalid_text(format!("{what} is not valid Unicode"))))
+    string.extract::<PyBackedStr>().map_err(|_| {
+        raise(
+            value.py(),
+            &Error::invalid_text(format!("{what} is not valid Unicode")),
+        )
+    })
 }
 
 /// An optional argument, absent if None.
@@ -71,8 +84,12 @@ impl PyRuntimeStorage {
         props: Option<&Bound<'_, PyAny>>,
         id: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<u64> {
-        let coords = coords.ok_or_else(|| PyTypeError::new_err("create_token() needs coords: eight numbers"))?;
-        let (key, kind) = (given(key, |v| text(v, "key"))?, given(r#type, |v| text(v, "type"))?);
+        let coords =
+            coords.ok_or_else(|| PyTypeError::new_err("create_token() needs coords: eight numbers"))?;
+        let (key, kind) = (
+            given(key, |v| text(v, "key"))?,
+            given(r#type, |v| text(v, "type"))?,
+        );
         let props = given(props, json_text)?.flatten();
         let new = NewToken {
             id: given(id, |v| integer(v, "id"))?,
@@ -83,17 +100,34 @@ impl PyRuntimeStorage {
             flags: given(flags, |v| bits(v, "flags"))?,
             props: props.as_deref(),
         };
-        let created = enter(py, || self.storage.write(|working| working.create_token(&new, Default::default())))?;
+        let created = enter(py, || {
+            self.storage
+                .write(|working| working.create_token(&new, Default::default()))
+        })?;
         created.ok_or_else(|| raise(py, &Error::duplicate("the token exists already")))
     }
 
-    fn get_token<'py>(&self, py: Python<'py>, token: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    fn get_token<'py>(
+        &self,
+        py: Python<'py>,
+        token: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
         let (token, view) = (token_ref(token)?, self.storage.view());
-        let Some(row) = stay(py, || Ok(view.snapshot.find_token(&token)))? else { return Ok(None) };
-        let dict = PyDict::new(py);
+        let Some(row) = stay(py, || Ok(view.snapshot.find_token(&token)))? else {
+            return Ok(None);
+        };
+        // A copy of a dict with all the keys never grows.
+        static FIELDS: PyOnceLock<(Py<PyDict>, [Py<PyString>; TOKEN_COLUMNS.len()])> = PyOnceLock::new();
+        let (template, names) = FIELDS.get_or_try_init(py, || {
+            let names = TOKEN_COLUMNS.map(|(name, _)| PyString::intern(py, name));
+            let template = PyDict::new(py);
+            names
+                .iter()
+                .try_for_each(|name| template.set_item(name, py.None()))?;
+            PyResult::Ok((template.unbind(), names.map(Bound::unbind)))
+        })?;
+        let dict = template.bind(py).copy()?;
         let mut created = None;
-        static NAMES: PyOnceLock<[Py<PyString>; TOKEN_COLUMNS.len()]> = PyOnceLock::new();
-        let names = NAMES.get_or_init(py, || TOKEN_COLUMNS.map(|(name, _)| PyString::intern(py, name).unbind()));
         for ((_, column), name) in TOKEN_COLUMNS.into_iter().zip(names) {
             let value = match cell(&view.snapshot, TableKind::Tokens, row, column) {
                 // The two times are mostly the same one.
@@ -129,7 +163,11 @@ impl PyRuntimeStorage {
                 "flags" => patch.flags = Some(bits(&value, "flags")?),
                 name => match catalog.axis(name) {
                     Some(axis) => patch.axes[axis] = Some(real(&value, "a coordinate")?),
-                    None => return Err(PyTypeError::new_err(format!("a token has no field '{name}' to update"))),
+                    None => {
+                        return Err(PyTypeError::new_err(format!(
+                            "a token has no field '{name}' to update"
+                        )));
+                    }
                 },
             }
         }
@@ -137,10 +175,11 @@ impl PyRuntimeStorage {
         patch.props = props.as_ref().map(|p| p.as_deref());
         patch.kind = kind.as_deref();
         enter(py, || {
-            self.storage.write(|working| match working.snapshot().find_token(&token) {
-                Some(row) => working.update_token(row, &patch).map(|()| true),
-                None => Ok(false),
-            })
+            self.storage
+                .write(|working| match working.snapshot().find_token(&token) {
+                    Some(row) => working.update_token(row, &patch).map(|()| true),
+                    None => Ok(false),
+                })
         })
     }
 
@@ -208,25 +247,36 @@ impl PyRuntimeStorage {
         on_conflict: Option<&str>,
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let (batches, action) = (batches(arrow)?, super::on_conflict(py, on_conflict)?);
-        let ids = enter(py, || self.storage.write(|working| mutate::create_tokens(working, &batches, action)))?;
+        let ids = enter(py, || {
+            self.storage
+                .write(|working| mutate::create_tokens(working, &batches, action))
+        })?;
         Ok(signed(ids).into_pyarray(py))
     }
 
     fn update_tokens(&self, py: Python<'_>, arrow: &Bound<'_, PyAny>) -> PyResult<usize> {
         let batches = batches(arrow)?;
-        enter(py, || self.storage.write(|working| mutate::update_tokens(working, &batches)))
+        enter(py, || {
+            self.storage
+                .write(|working| mutate::update_tokens(working, &batches))
+        })
     }
 
     fn delete_tokens(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<usize> {
         let ids = crate::convert::ids(ids)?;
-        enter(py, || self.storage.write(|working| Ok(mutate::delete_tokens(working, &ids))))
+        enter(py, || {
+            self.storage
+                .write(|working| Ok(mutate::delete_tokens(working, &ids)))
+        })
     }
 
     /// Rows of the tokens with these ids, by id.
     fn get_tokens<'py>(&self, py: Python<'py>, tokens: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let wanted: Vec<TokenRef> = ids(tokens)?.into_iter().map(TokenRef::Id).collect();
         let view = self.storage.view();
-        let relation = enter(py, || lookup::lookup(&view, TableKind::Tokens, &wanted, &Scan::default()))?;
+        let relation = enter(py, || {
+            lookup::lookup(&view, TableKind::Tokens, &wanted, &Scan::default())
+        })?;
         PyRelation::from(relation).into_bound_py_any(py)
     }
 }

@@ -99,7 +99,11 @@ impl Compressed {
             (Some(start), Some(end)) => start..end,
             _ => 0..0,
         };
-        range.map(|i| Hop { token: self.tokens[i], connection: self.connections[i], kind: self.kinds[i] })
+        range.map(|i| Hop {
+            token: self.tokens[i],
+            connection: self.connections[i],
+            kind: self.kinds[i],
+        })
     }
 
     fn memory(&self) -> usize {
@@ -117,7 +121,9 @@ struct Later {
 
 impl Default for Later {
     fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
+        Self {
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+        }
     }
 }
 
@@ -158,11 +164,34 @@ impl Adjacency {
     pub fn build(snapshot: &Snapshot) -> Self {
         let nodes = snapshot.tokens.extent() as usize;
         let connections = &snapshot.connections;
-        let (mut outward, mut inward) = (Vec::with_capacity(connections.live()), Vec::with_capacity(connections.live()));
+        let (mut outward, mut inward) = (
+            Vec::with_capacity(connections.live()),
+            Vec::with_capacity(connections.live()),
+        );
         for row in connections.live_rows() {
-            if let Some(Link { source, target, connection, kind }) = Link::of(snapshot, row) {
-                outward.push((source, Hop { token: target, connection, kind }));
-                inward.push((target, Hop { token: source, connection, kind }));
+            if let Some(Link {
+                source,
+                target,
+                connection,
+                kind,
+            }) = Link::of(snapshot, row)
+            {
+                outward.push((
+                    source,
+                    Hop {
+                        token: target,
+                        connection,
+                        kind,
+                    },
+                ));
+                inward.push((
+                    target,
+                    Hop {
+                        token: source,
+                        connection,
+                        kind,
+                    },
+                ));
             }
         }
         Self {
@@ -180,9 +209,28 @@ impl Adjacency {
 
     /// List the connection `row` of the snapshot, from token row `source` to `target`, among the later ones.
     pub fn push(&self, link: Link) {
-        let Link { source, target, connection, kind } = link;
-        self.later_outward.push(source, Hop { token: target, connection, kind });
-        self.later_inward.push(target, Hop { token: source, connection, kind });
+        let Link {
+            source,
+            target,
+            connection,
+            kind,
+        } = link;
+        self.later_outward.push(
+            source,
+            Hop {
+                token: target,
+                connection,
+                kind,
+            },
+        );
+        self.later_inward.push(
+            target,
+            Hop {
+                token: source,
+                connection,
+                kind,
+            },
+        );
     }
 
     /// Take back what `push` did.
@@ -196,11 +244,19 @@ impl Adjacency {
         let live = |hop: &Hop| snapshot.connections.is_live(hop.connection);
         if direction != Direction::In {
             self.outward.hops(token).filter(live).for_each(&mut visit);
-            self.later_outward.visit(token, |hop| if live(&hop) { visit(hop) });
+            self.later_outward.visit(token, |hop| {
+                if live(&hop) {
+                    visit(hop)
+                }
+            });
         }
         if direction != Direction::Out {
             self.inward.hops(token).filter(live).for_each(&mut visit);
-            self.later_inward.visit(token, |hop| if live(&hop) { visit(hop) });
+            self.later_inward.visit(token, |hop| {
+                if live(&hop) {
+                    visit(hop)
+                }
+            });
         }
     }
 

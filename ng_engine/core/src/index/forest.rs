@@ -72,7 +72,8 @@ impl Forest {
     /// The row from which on trees should be rebuilt, if it is worth it.
     pub fn rebuild_from(&self, tokens: &Table<Token>) -> Option<u32> {
         let indexed: usize = self.trees.iter().map(|t| t.tree.len()).sum();
-        let worn = self.stale.len() as usize > (indexed / 16).max(SCANNED_ROWS as usize) || indexed > 2 * tokens.live() + 8192;
+        let worn = self.stale.len() as usize > (indexed / 16).max(SCANNED_ROWS as usize)
+            || indexed > 2 * tokens.live() + 8192;
         if worn {
             return Some(0);
         }
@@ -99,7 +100,11 @@ impl Forest {
                 (row, columns.coords.get(slot))
             })
             .collect();
-        Planted { first, end: tokens.extent(), tree: Arc::new(Tree::build(points)) }
+        Planted {
+            first,
+            end: tokens.extent(),
+            tree: Arc::new(Tree::build(points)),
+        }
     }
 
     /// The forest of `now` with a tree that was built from the older snapshot `built`.
@@ -111,7 +116,13 @@ impl Forest {
             };
             *row < planted.first || (now.tokens.is_live(*row) && at(now) != at(built))
         };
-        let mut trees: Vec<Planted> = now.spatial.trees.iter().filter(|t| t.end <= planted.first).cloned().collect();
+        let mut trees: Vec<Planted> = now
+            .spatial
+            .trees
+            .iter()
+            .filter(|t| t.end <= planted.first)
+            .cloned()
+            .collect();
         let mut stale: RoaringBitmap = now.spatial.stale.iter().filter(moved_since).collect();
         for row in built.spatial.covered().max(planted.first)..planted.end {
             // Rows that no tree covered are not marked when they move; what moved meanwhile is found by comparing.

@@ -35,7 +35,9 @@ static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 impl Default for RowMap {
     fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
+        Self {
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+        }
     }
 }
 
@@ -48,7 +50,7 @@ impl RowMap {
     /// A map of (hash, row) pairs.
     pub fn build(entries: impl Iterator<Item = (u64, u32)>) -> Self {
         let map = Self::default();
-        entries.for_each(|(hash, row)| map.insert(hash, row));
+        entries.for_each(|(hash, row)| map.insert_new(hash, row));
         map
     }
 
@@ -56,11 +58,28 @@ impl RowMap {
         &self.shards[(hash >> 58) as usize]
     }
 
-    /// Note that `row` has a value of this hash.
+    /// Note that the new row `row` has a value of this hash.
+    pub fn insert_new(&self, hash: u64, row: u32) {
+        let entry = Entry {
+            hash: hash as u32,
+            row,
+        };
+        self.shard(hash)
+            .write()
+            .insert_unique(Entry::wide(entry.hash), entry, |e| Entry::wide(e.hash));
+    }
+
+    /// Note that `row`, which may have had it before, has a value of this hash.
     pub fn insert(&self, hash: u64, row: u32) {
-        let entry = Entry { hash: hash as u32, row };
+        let entry = Entry {
+            hash: hash as u32,
+            row,
+        };
         let mut shard = self.shard(hash).write();
-        if shard.find(Entry::wide(entry.hash), |e| e.hash == entry.hash && e.row == row).is_none() {
+        if shard
+            .find(Entry::wide(entry.hash), |e| e.hash == entry.hash && e.row == row)
+            .is_none()
+        {
             shard.insert_unique(Entry::wide(entry.hash), entry, |e| Entry::wide(e.hash));
         }
     }
@@ -68,14 +87,19 @@ impl RowMap {
     /// Room for as many more.
     pub fn reserve(&self, additional: usize) {
         for shard in &self.shards {
-            shard.write().reserve(additional / SHARDS + 1, |e| Entry::wide(e.hash));
+            shard
+                .write()
+                .reserve(additional / SHARDS + 1, |e| Entry::wide(e.hash));
         }
     }
 
     /// The row among the candidates that `verify` accepts.
     pub fn find(&self, hash: u64, mut verify: impl FnMut(u32) -> bool) -> Option<u32> {
         let short = hash as u32;
-        self.shard(hash).read().find(Entry::wide(short), |e| e.hash == short && verify(e.row)).map(|e| e.row)
+        self.shard(hash)
+            .read()
+            .find(Entry::wide(short), |e| e.hash == short && verify(e.row))
+            .map(|e| e.row)
     }
 
     /// Entries, those of deleted rows included.

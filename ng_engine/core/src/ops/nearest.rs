@@ -49,9 +49,14 @@ impl<'a> Ready<'a> {
     pub(super) fn new(view: &'a View, search: &Search<'a>) -> Result<Self> {
         let metric = search.metric.unwrap_or(&view.metric);
         if metric.live_axes() == 0 {
-            return Err(Error::invalid_text("the point has no live axis: every scale is 0"));
+            return Err(Error::invalid_text(
+                "the point has no live axis: every scale is 0",
+            ));
         }
-        if search.radius.is_some_and(|r| r.is_nan() || r < 0.0 || r.is_infinite()) {
+        if search
+            .radius
+            .is_some_and(|r| r.is_nan() || r < 0.0 || r.is_infinite())
+        {
             return Err(Error::out_of_range("the radius is not a finite number ≥ 0"));
         }
         let snapshot = &*view.snapshot;
@@ -71,7 +76,8 @@ impl<'a> Ready<'a> {
 
     /// Whether a row may be an answer. `indexed` rows that moved since are not where their tree says.
     pub(super) fn passes(&self, row: u32, indexed: bool) -> bool {
-        if indexed && !self.snapshot.spatial.stale().is_empty() && self.snapshot.spatial.stale().contains(row) {
+        if indexed && !self.snapshot.spatial.stale().is_empty() && self.snapshot.spatial.stale().contains(row)
+        {
             return false;
         }
         if !self.snapshot.tokens.is_live(row) || self.exclude == Some(row) {
@@ -106,11 +112,22 @@ impl<'a> Ready<'a> {
         let mut top = TopK::new(k, self.radius);
         for planted in self.trees() {
             let (mut passes, mut id) = (|row| self.passes(row, true), |row| self.id(row));
-            planted.tree.nearest(self.metric, query, &mut top, &mut passes, &mut id, work);
+            planted
+                .tree
+                .nearest(self.metric, query, &mut top, &mut passes, &mut id, work);
         }
         self.unindexed(|points, first| {
             let (mut passes, mut id) = (|row| self.passes(row, false), |row| self.id(row));
-            scan_nearest(points, first, self.metric, query, &mut top, &mut passes, &mut id, work);
+            scan_nearest(
+                points,
+                first,
+                self.metric,
+                query,
+                &mut top,
+                &mut passes,
+                &mut id,
+                work,
+            );
         });
         top.into_sorted()
     }
@@ -130,7 +147,10 @@ impl<'a> Ready<'a> {
     }
 
     pub(super) fn access(&self) -> &'static str {
-        match (self.snapshot.spatial.trees().is_empty(), self.snapshot.tokens.extent() > self.snapshot.spatial.covered()) {
+        match (
+            self.snapshot.spatial.trees().is_empty(),
+            self.snapshot.tokens.extent() > self.snapshot.spatial.covered(),
+        ) {
             (true, _) => "scan",
             (false, true) => "kd-tree + scan",
             (false, false) => "kd-tree",
@@ -163,7 +183,10 @@ pub(super) fn found(
     let distance = Float64Array::from_iter_values(hits.iter().map(|hit| hit.distance));
     let rows = Rows::List(hits.iter().map(|hit| hit.row).collect());
     let extras = vec![("distance", Extra::Double(distance))];
-    Ok(Relation::new(view.snapshot.clone(), TableKind::Tokens, rows, extras, columns)?.found(access, work.into()))
+    Ok(
+        Relation::new(view.snapshot.clone(), TableKind::Tokens, rows, extras, columns)?
+            .found(access, work.into()),
+    )
 }
 
 /// The nearest tokens to each of many points, on every core: `query`, `id`, `distance`.
@@ -173,20 +196,41 @@ pub fn nearest_batch(view: &View, queries: &[Point], search: &Search<'_>) -> Res
     let extras = vec![
         ("query", Extra::Big(per_query(&hits, |i, _| i as i64))),
         ("id", Extra::Big(per_query(&hits, |_, hit| hit.id as i64))),
-        ("distance", Extra::Double(hits.iter().flatten().map(|hit| hit.distance).collect::<Vec<_>>().into())),
+        (
+            "distance",
+            Extra::Double(
+                hits.iter()
+                    .flatten()
+                    .map(|hit| hit.distance)
+                    .collect::<Vec<_>>()
+                    .into(),
+            ),
+        ),
     ];
     let rows = Rows::Computed(hits.iter().map(Vec::len).sum());
-    let relation = Relation::new(view.snapshot.clone(), TableKind::Tokens, rows, extras, search.columns)?;
+    let relation = Relation::new(
+        view.snapshot.clone(),
+        TableKind::Tokens,
+        rows,
+        extras,
+        search.columns,
+    )?;
     Ok(relation.found(ready.access(), work))
 }
 
 fn per_query(hits: &[Vec<Hit>], value: impl Fn(usize, &Hit) -> i64) -> Int64Array {
-    let values = hits.iter().enumerate().flat_map(|(i, hits)| hits.iter().map(move |hit| (i, hit)));
+    let values = hits
+        .iter()
+        .enumerate()
+        .flat_map(|(i, hits)| hits.iter().map(move |hit| (i, hit)));
     values.map(|(i, hit)| value(i, hit)).collect::<Vec<_>>().into()
 }
 
 /// Answer queries 0…n−1, in parallel where it pays.
-pub(super) fn each<T: Send>(n: usize, answer: impl Fn(usize, &mut spatial::Work<'_>) -> T + Sync) -> (Vec<T>, Work) {
+pub(super) fn each<T: Send>(
+    n: usize,
+    answer: impl Fn(usize, &mut spatial::Work<'_>) -> T + Sync,
+) -> (Vec<T>, Work) {
     let one = |i| {
         let mut work = spatial::Work::default();
         let found = answer(i, &mut work);
@@ -195,7 +239,13 @@ pub(super) fn each<T: Send>(n: usize, answer: impl Fn(usize, &mut spatial::Work<
     let answers: Vec<(T, Work)> = if n < PARALLEL_QUERIES {
         (0..n).map(one).collect()
     } else {
-        on_pool(|| (0..n).into_par_iter().with_min_len(PARALLEL_QUERIES / 2).map(one).collect())
+        on_pool(|| {
+            (0..n)
+                .into_par_iter()
+                .with_min_len(PARALLEL_QUERIES / 2)
+                .map(one)
+                .collect()
+        })
     };
     let mut total = Work::default();
     for (_, work) in &answers {

@@ -10,7 +10,7 @@ use crate::filter::{Filter, Predicate};
 use crate::index::adjacency::Direction;
 use crate::index::spatial::{Hit, TopK};
 use crate::metric::{Metric, Point};
-use crate::ops::{View, Via, page};
+use crate::ops::{Via, View, page};
 use crate::snapshot::{Snapshot, TokenRef};
 use crate::token::Token;
 
@@ -96,7 +96,10 @@ pub fn neighbors(view: &View, starts: &[TokenRef], walk: &Walk<'_>) -> Result<Re
         return Err(Error::invalid_value("the depth is m..n with 1 ≤ m ≤ n"));
     }
     let snapshot = &view.snapshot;
-    let rows = starts.iter().map(|token| snapshot.token(token)).collect::<Result<Vec<_>>>()?;
+    let rows = starts
+        .iter()
+        .map(|token| snapshot.token(token))
+        .collect::<Result<Vec<_>>>()?;
     let via = Via::new(walk.via, &snapshot.catalog)?;
     let filter = Filter::compile::<Token>(walk.predicate, snapshot, &view.metric)?;
     let mut work = Work::default();
@@ -112,23 +115,36 @@ pub fn neighbors(view: &View, starts: &[TokenRef], walk: &Walk<'_>) -> Result<Re
         Some(point) => {
             let metric = walk.metric.unwrap_or(&view.metric);
             if metric.live_axes() == 0 {
-                return Err(Error::invalid_text("the point has no live axis: every scale is 0"));
+                return Err(Error::invalid_text(
+                    "the point has no live axis: every scale is 0",
+                ));
             }
             if walk.radius.is_some_and(|r| !r.is_finite() || r < 0.0) {
                 return Err(Error::out_of_range("the radius is not a finite number ≥ 0"));
             }
-            let k = walk.limit.map_or(usize::MAX, |limit| limit.saturating_add(walk.offset));
+            let k = walk
+                .limit
+                .map_or(usize::MAX, |limit| limit.saturating_add(walk.offset));
             let mut top = TopK::new(k, walk.radius);
             for (i, (row, _)) in reached.iter().enumerate() {
                 let distance = metric.distance(&snapshot.coords(*row), &point);
                 if distance <= top.limit() {
                     // `row` of the hit is the place in `reached`, where the depth is.
-                    top.push(Hit { distance, id: snapshot.tokens.id(*row), row: i as u32 });
+                    top.push(Hit {
+                        distance,
+                        id: snapshot.tokens.id(*row),
+                        row: i as u32,
+                    });
                 }
             }
             let hits = page(top.into_sorted(), None, walk.offset);
             let reached: Vec<(u32, i32)> = hits.iter().map(|hit| reached[hit.row as usize]).collect();
-            relation(view, &reached, Some(hits.iter().map(|hit| hit.distance).collect()), walk.columns)?
+            relation(
+                view,
+                &reached,
+                Some(hits.iter().map(|hit| hit.distance).collect()),
+                walk.columns,
+            )?
         }
     };
     Ok(relation.found("adjacency", work))

@@ -7,7 +7,7 @@ use arrow_array::{Float64Array, Int32Array, Int64Array};
 use crate::batch::{Extra, Relation, Rows, TableKind, Work};
 use crate::error::Result;
 use crate::index::adjacency::Direction;
-use crate::ops::{View, Via};
+use crate::ops::{Via, View};
 use crate::snapshot::{Snapshot, TokenRef};
 
 /// What the way may use.
@@ -36,7 +36,12 @@ struct Side {
 impl Side {
     fn new(start: u32, direction: Direction) -> Self {
         let reached = [(start, (start, u32::MAX, 0))].into_iter().collect();
-        Self { reached, level: vec![start], hops: 0, direction }
+        Self {
+            reached,
+            level: vec![start],
+            hops: 0,
+            direction,
+        }
     }
 
     /// One level more; the meeting point with the fewest hops on both sides, if any.
@@ -51,10 +56,10 @@ impl Side {
                 }
                 self.reached.insert(hop.token, (from, hop.connection, self.hops));
                 next.push(hop.token);
-                if let Some((_, _, rest)) = other.reached.get(&hop.token) {
-                    if best.is_none_or(|(fewest, _)| *rest < fewest) {
-                        best = Some((*rest, hop.token));
-                    }
+                if let Some((_, _, rest)) = other.reached.get(&hop.token)
+                    && best.is_none_or(|(fewest, _)| *rest < fewest)
+                {
+                    best = Some((*rest, hop.token));
                 }
             });
         }
@@ -77,14 +82,24 @@ impl Side {
 }
 
 /// The tokens of a shortest way, the start first, each with the connection that led to it.
-fn shortest(snapshot: &Snapshot, from: u32, to: u32, via: &Via, route: &Route<'_>, work: &mut Work) -> Option<Vec<(u32, u32)>> {
+fn shortest(
+    snapshot: &Snapshot,
+    from: u32,
+    to: u32,
+    via: &Via,
+    route: &Route<'_>,
+    work: &mut Work,
+) -> Option<Vec<(u32, u32)>> {
     let mut ahead = Side::new(from, route.direction);
     let mut behind = Side::new(to, route.direction.reversed());
     if from == to {
         return Some(vec![(from, u32::MAX)]);
     }
     loop {
-        if route.max_depth.is_some_and(|most| ahead.hops + behind.hops >= most) {
+        if route
+            .max_depth
+            .is_some_and(|most| ahead.hops + behind.hops >= most)
+        {
             return None;
         }
         if ahead.level.is_empty() || behind.level.is_empty() {
@@ -114,11 +129,25 @@ pub fn path(view: &View, source: &TokenRef, target: &TokenRef, route: &Route<'_>
     let way = shortest(snapshot, from, to, &via, route, &mut work).unwrap_or_default();
     let connection = |row: u32| (row != u32::MAX).then(|| snapshot.connections.id(row) as i64);
     let extras = vec![
-        ("step", Extra::Small(Int32Array::from_iter_values(0..way.len() as i32))),
-        ("connection", Extra::Big(way.iter().map(|(_, c)| connection(*c)).collect::<Int64Array>())),
-        ("cost", Extra::Double(Float64Array::from_iter_values((0..way.len()).map(|hops| hops as f64)))),
+        (
+            "step",
+            Extra::Small(Int32Array::from_iter_values(0..way.len() as i32)),
+        ),
+        (
+            "connection",
+            Extra::Big(way.iter().map(|(_, c)| connection(*c)).collect::<Int64Array>()),
+        ),
+        (
+            "cost",
+            Extra::Double(Float64Array::from_iter_values(
+                (0..way.len()).map(|hops| hops as f64),
+            )),
+        ),
     ];
     let rows = Rows::List(way.into_iter().map(|(row, _)| row).collect());
     let wanted = COLUMNS.map(str::to_owned);
-    Ok(Relation::new(snapshot.clone(), TableKind::Tokens, rows, extras, Some(&wanted))?.found("adjacency", work))
+    Ok(
+        Relation::new(snapshot.clone(), TableKind::Tokens, rows, extras, Some(&wanted))?
+            .found("adjacency", work),
+    )
 }

@@ -48,7 +48,10 @@ impl Store {
             return;
         }
         let store = Arc::downgrade(self);
-        *busy = std::thread::Builder::new().name("neurograph-index".into()).spawn(move || tend(&store)).is_ok();
+        *busy = std::thread::Builder::new()
+            .name("neurograph-index".into())
+            .spawn(move || tend(&store))
+            .is_ok();
     }
 
     /// Wait until no background work is left to do.
@@ -80,13 +83,17 @@ fn work(store: &Weak<Store>) {
         match chore(&built) {
             Some(Chore::Plant(first)) => {
                 let planted = on_pool(|| Forest::plant(&built, first));
-                store.replace(&built, |now| now.spatial = Arc::new(Forest::adopt(now, &built, planted)));
+                store.replace(&built, |now| {
+                    now.spatial = Arc::new(Forest::adopt(now, &built, planted))
+                });
             }
             Some(Chore::Compress) => {
                 let adjacency = Adjacency::build(&built);
                 store.replace(&built, |now| {
                     let later = adjacency.covered()..now.connections.extent();
-                    later.filter_map(|row| Link::of(now, row)).for_each(|link| adjacency.push(link));
+                    later
+                        .filter_map(|row| Link::of(now, row))
+                        .for_each(|link| adjacency.push(link));
                     now.adjacency = Arc::new(adjacency);
                 });
             }

@@ -46,7 +46,8 @@ impl Store {
         match self.writer.try_lock_arc() {
             Some(guard) => Ok(guard),
             None => self.writer.try_lock_arc_for(timeout).ok_or_else(|| {
-                Error::lock_timeout("another session is writing").hint("commit or roll back its transaction, or raise busy_timeout")
+                Error::lock_timeout("another session is writing")
+                    .hint("commit or roll back its transaction, or raise busy_timeout")
             }),
         }
     }
