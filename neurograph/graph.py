@@ -53,7 +53,7 @@ class RuntimeGraphStorage:
 
         Args:
             token: where to start; a list starts from all of them.
-            depth: the fewest and most hops, or just the most.
+            depth: the fewest and most hops; a single number is exactly so many, as in ``DEPTH n``.
             via: connection types to follow; all by default.
             direction: follow connections ``"out"``, ``"in"`` or ``"both"`` ways.
             near: a point (as in `RuntimeTokenStorage.nearest`) by which to order them.

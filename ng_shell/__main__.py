@@ -123,7 +123,13 @@ def _ngql(ctx: click.Context, /, store: str, **options: Any) -> int:
                 from ng_shell.repl import repl
 
                 return repl(session, rc=not options["no_rc"])
-            return _run(session, steps or [("files", "-")], options["single_transaction"])
+            code = _run(session, steps or [("files", "-")], options["single_transaction"])
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:
+            # The reader has seen enough. Python would complain when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
         finally:
             session.output.close()
 
@@ -182,7 +188,6 @@ def main(arguments: list[str] | None = None) -> None:
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
     try:
         code = _ngql.main(arguments, prog_name="ngql", standalone_mode=False)
-        sys.stdout.flush()
     except click.UsageError as error:
         error.show()
         code = OWN_FAILURE
@@ -194,10 +199,6 @@ def main(arguments: list[str] | None = None) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
         code = OWN_FAILURE
-    except BrokenPipeError:
-        # The reader has seen enough. Python would complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except OSError as error:
         _complain(f"{error.filename or 'output'}: {error.strerror}")
         code = OWN_FAILURE

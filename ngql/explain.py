@@ -95,7 +95,9 @@ def _arguments(call: EngineCall) -> dict[str, Any]:
     """What a call is given; values that only a run knows are shown by their name alone."""
     shown: dict[str, Any] = {"table": call.table}
     for name, value in call.fixed.items():
-        if name != "table":
+        if name == "filter":
+            shown[name] = filter_text(value)
+        elif name != "table":
             shown[name] = value if isinstance(value, (int, float, str, bool, type(None))) else _plain(value)
     for name, _, _ in call.late:
         shown[name] = "$"
@@ -119,7 +121,11 @@ def _lines(node: dict[str, Any], depth: int) -> list[str]:
         lines = [f"{pad}{head}duckdb{_counters(node)}", f"{pad}  sql: {node['sql']}"]
     else:
         skipped = {"runs in", "call", "name", "inputs", "output", "table", *_COUNTERS}
-        arguments = [f"{name}={_shown(value)}" for name, value in node.items() if name not in skipped]
+        arguments = [
+            f"filter={value}" if name == "filter" else f"{name}={_shown(value)}"
+            for name, value in node.items()
+            if name not in skipped
+        ]
         table = [node["table"]] if node.get("table") else []
         lines = [f"{pad}{head}engine: {node['call']}({', '.join([*table, *arguments])}){_counters(node)}"]
         if "output" in node:
@@ -139,3 +145,34 @@ def _counters(node: dict[str, Any]) -> str:
 
 def _shown(value: Any) -> str:
     return value if value == "$" else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def filter_text(filter_: Any) -> str:
+    """An engine filter as one would write it.
+
+    >>> filter_text(("and", ("=", "type", "word"), ("in", "id", [1, 2])))
+    "type = 'word' AND id IN (1, 2)"
+    """
+    kind, *parts = filter_
+    match kind:
+        case "and" | "or":
+            terms = [f"({filter_text(p)})" if p[0] in ("and", "or") else filter_text(p) for p in parts]
+            return f" {kind.upper()} ".join(terms)
+        case "const":
+            return str(parts[0]).upper()
+        case "is_null" | "is_not_null":
+            return f"{parts[0]} {kind.upper().replace('_', ' ')}"
+        case "in" | "not_in":
+            members = ", ".join(_literal(value) for value in parts[1])
+            return f"{parts[0]} {kind.upper().replace('_', ' ')} ({members})"
+        case _:
+            return f"{parts[0]} {kind} {_literal(parts[1])}"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, float):
+        short = (f"{value:.{digits}g}" for digits in range(1, 10))
+        return next((text for text in short if types.to_float32(float(text)) == value), repr(value))
+    if isinstance(value, int):
+        return str(value)
+    return "'" + str(value).replace("'", "''") + "'"

@@ -35,6 +35,8 @@ def is_filter(expr: bound.Expr, source: bound.AccessSource) -> bool:
             return _is_stored(column, source)
         case bound.Operation(op="in" | "not in", args=(bound.Column() as column, *items)):
             return _is_stored(column, source) and all(_fits(column, item) for item in items)
+        case bound.Operation(op="in list" | "not in list", args=(bound.Column() as column, _)):
+            return _is_stored(column, source) and column.type != types.TIMESTAMPTZ
         case bound.Operation(op=op, args=(left, right)) if op in COMPARISONS:
             if values.is_constant(left):
                 left, right = right, left
@@ -123,6 +125,8 @@ def _build(expr: bound.Expr, positive: bool) -> Any:
             return ("is_null" if (op == "is null") == positive else "is_not_null", name)
         case bound.Operation(op="in" | "not in" as op, args=(bound.Column() as column, *items)):
             return _membership((op == "in") == positive, column, items)
+        case bound.Operation(op="in list" | "not in list" as op, args=(bound.Column() as column, items)):
+            return _listed((op == "in list") == positive, column, items)
         case bound.Operation(op=op, args=(left, right)):
             if values.is_constant(left):
                 left, right, op = right, left, FLIPPED[op]
@@ -184,6 +188,22 @@ def _membership(inside: bool, column: bound.Column, items: Sequence[bound.Expr])
             return ("not_in", column.name, known)
     op, joined = ("=", "or") if inside else ("<>", "and")
     return _join(joined, [_comparison(op, column, item) for item in items])
+
+
+def _listed(inside: bool, column: bound.Column, items: bound.Expr) -> Late:
+    """Membership in a list that a parameter holds; in an empty list nothing is, not even NULL."""
+    op, joined = ("=", "or") if inside else ("<>", "and")
+
+    def make(given: Sequence[Any]) -> Filter:
+        members = [values.plain(member) for member in given]
+        for member in members:
+            if member is not None and isinstance(member, str) != (column.type == types.TEXT):
+                raise from_sqlstate("42804", f'column "{column.name}" is compared with {column.type} only')
+        if not members:
+            return ("const", not inside)
+        return (joined, *(_leaf(op, column, member) for member in members))
+
+    return _read(items, make)
 
 
 def _distance(op: str, distance: bound.Distance, value: bound.Expr) -> Any:

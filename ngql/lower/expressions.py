@@ -139,7 +139,8 @@ class SqlExpressions:
             operand, *items = self._compared(args)
             return _negated(exp.In(this=operand, expressions=items), op == "not in")
         if op in ("in list", "not in list"):
-            inside = exp.In(this=self.operand(args[0]), query=exp.Subquery(this=self._unnested(args[1])))
+            members = exp.Select(expressions=[exp.Anonymous(this="unnest", expressions=[self._list(*args)])])
+            inside = exp.In(this=self.operand(args[0]), query=exp.Subquery(this=members))
             return _negated(inside, op == "not in list")
         return self._special(op, args, node)
 
@@ -218,6 +219,18 @@ class SqlExpressions:
 
         name = f"p{slot + 1}_real" if rounded else f"p{slot + 1}_number"
         return self.parameter((name, slot), name, Late(read), node.span)
+
+    def _list(self, operand: bound.Expr, items: bound.Expr) -> exp.Expression:
+        """A list in a parameter; beside a REAL column its numbers are rounded to float32."""
+        if operand.type != types.REAL or not isinstance(items, bound.Parameter):
+            return self(items)
+        slot = items.slot
+
+        def read(_: Any, given: Sequence[Any]) -> list[Any]:
+            members = [values.plain(member) for member in given[slot]]
+            return [None if member is None else comparable_number(member) for member in members]
+
+        return self.parameter(("reals", slot), f"p{slot + 1}_real", Late(read), items.span)
 
     def _unnested(self, node: bound.Expr) -> exp.Expression:
         return exp.Select(expressions=[exp.Anonymous(this="unnest", expressions=[self(node)])])

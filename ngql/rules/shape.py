@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ngql import bound
-from ngql.plan import natural_order
+from ngql import bound, types
+from ngql.plan import Lookup, Scan, natural_order
 
 __all__ = ["keeps_rows", "only_source", "ordered_by_access", "resolved", "with_source"]
 
@@ -38,7 +38,10 @@ def resolved(block: bound.Block, key: bound.OrderKey) -> bound.OrderKey:
 def ordered_by_access(block: bound.Block, source: bound.AccessSource) -> bool:
     """Whether the access already gives the rows in the order the block asks for."""
     keys = tuple(resolved(block, key) for key in block.order)
-    return keys == natural_order(source)[: len(keys)]
+    given = natural_order(source)
+    if not given and isinstance(source.access, (Scan, Lookup)):
+        given = (bound.OrderKey(bound.Column(source.alias, "id", type=types.BIGINT)),)
+    return keys == given[: len(keys)]
 
 
 def with_source(block: bound.Block, old: bound.AccessSource, new: bound.AccessSource) -> bound.Block:

@@ -78,6 +78,8 @@ WORLDS = [World(seed) for seed in range(3)]
 
 number = st.sampled_from(["0", "1", "0.5", ".3", "2", "-1", "0.1", "40", "1e300"])
 name = st.sampled_from(["'word'", "'event'", "'k5'", "'k9'", "'nothing'", "'k70'"])
+# In a list, DuckDB gives every member one type; here each member is compared by itself.
+member = st.sampled_from(["0", "1", "0.5", ".3", "2", "-1", "0.1", "40"])
 comparison = st.sampled_from(["=", "<>", "<", "<=", ">", ">="])
 
 
@@ -88,13 +90,13 @@ def leaf(distance: bool) -> st.SearchStrategy[str]:
     null = st.builds(
         "{} IS {}NULL".format, st.sampled_from([*TEXTS, "weight"]), st.sampled_from(["", "NOT "])
     )
-    members = st.lists(number, min_size=1, max_size=4).map(", ".join)
+    members = st.lists(member, min_size=1, max_size=4).map(", ".join)
     within = st.builds(
         "{} {}IN ({})".format, st.sampled_from(NUMBERS), st.sampled_from(["", "NOT "]), members
     )
     names = st.lists(st.one_of(name, st.just("NULL")), min_size=1, max_size=3).map(", ".join)
     named = st.builds("key {}IN ({})".format, st.sampled_from(["", "NOT "]), names)
-    between = st.builds("{} BETWEEN {} AND {}".format, st.sampled_from(NUMBERS), number, number)
+    between = st.builds("{} BETWEEN {} AND {}".format, st.sampled_from(NUMBERS), member, member)
     like = st.builds("key LIKE {}".format, st.sampled_from(["'k%'", "'%5'", "'k_'"]))
     columns = st.builds("{} {} {}".format, st.sampled_from(AXES), comparison, st.sampled_from(AXES))
     leaves = [numeric, flipped, textual, null, within, named, between, like, columns]
@@ -238,7 +240,7 @@ def test_any_one_rule_may_be_left_out(rule: Any) -> None:
     texts = [
         "SELECT key, distance FROM tokens NEAR $q WITHIN 4 WHERE type = 'word' AND weight > .3 LIMIT 5",
         "SELECT id, coords <-> $q AS d FROM tokens WHERE weight > .2 ORDER BY coords <-> $q LIMIT 4",
-        "SELECT key FROM tokens WHERE id IN (1, 5, 9) AND key IS NOT NULL ORDER BY id",
+        "SELECT key FROM tokens WHERE id IN (1, 6, 8) AND key IS NOT NULL ORDER BY id",
         "SELECT count(*) FROM tokens WHERE coords <-> $q < 4",
         "SELECT id FROM tokens WHERE coords IN BOX (0,0,0,0,0,0,0,0) TO (1,1,1,2,2,2,2,2) ORDER BY id",
     ]

@@ -300,7 +300,8 @@ class TestConnections:
         version = storage.version
         assert storage.delete_token("b")
         assert (storage.list_connections(), storage.version) == ([3], version + 1)
-        assert storage.neighbors("c", 5).rows()[0][1] == "a"
+        assert storage.neighbors("c", (1, 5)).rows()[0][1] == "a"
+        assert len(storage.neighbors("c", 2)) == 0
 
     def test_degree_limits(self, storage: RuntimeStorage, pair: tuple[int, int]) -> None:
         storage.set_cdna_profile("analyst")

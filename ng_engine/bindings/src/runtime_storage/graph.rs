@@ -13,12 +13,12 @@ use crate::arrow::PyRelation;
 use crate::convert::{Count, fail, metric, point, predicate, token_ref, token_refs};
 use crate::enter::enter;
 
-/// `n` for 1…n hops, or `(m, n)`.
+/// `n` hops, or `(m, n)` for m to n.
 fn depth(value: Option<&Bound<'_, PyAny>>) -> PyResult<(u32, u32)> {
     let Some(value) = value else { return Ok((1, 1)) };
     let (fewest, most) = match value.cast::<PyTuple>() {
         Ok(range) => range.extract::<(Count, Count)>()?,
-        Err(_) => (Count(1), value.extract()?),
+        Err(_) => (value.extract()?, value.extract()?),
     };
     let hops = |n: Count| u32::try_from(n.0).unwrap_or(u32::MAX);
     Ok((hops(fewest), hops(most)))
