@@ -250,7 +250,7 @@ class RuntimeStorage:
         offset: int | None = None,
         columns: Sequence[str] | None = None,
     ) -> Relation:
-        """Tokens that m to n hops reach (`depth=n` is exactly n, as in `DEPTH n`), by depth and id, or with `near` by distance and id."""
+        """Tokens that m to n hops reach (`depth=n`: exactly n), by depth and id, or with `near` by distance and id."""
     def path(
         self,
         source: _Token,

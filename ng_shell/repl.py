@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import traceback
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
@@ -69,12 +70,16 @@ def run(session: Session, text: str) -> None:
         session.run_script(text)
     except Failed:
         pass
+    except Quit:
+        raise
     except KeyboardInterrupt:
         session.say("\ncanceled")
     except BrokenPipeError:
         pass
     except OSError as error:
         session.say(f"{error.filename or 'output'}: {error.strerror}")
+    except Exception:  # a bug; it must not take the store in memory with it
+        session.say(traceback.format_exc())
 
 
 def prompt_text(session: Session) -> str:

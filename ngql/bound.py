@@ -76,10 +76,14 @@ class Expr:
 
 @dataclass(frozen=True, slots=True)
 class Column(Expr):
-    """A column of a source in scope; `source` is the alias, or None when only DuckDB knows whose it is."""
+    """A column of a source in scope; `source` is the alias, or None when only DuckDB knows whose it is.
+
+    `folded` marks the columns that hold names of the store: those are lower case, and look-up ignores case.
+    """
 
     source: str | None
     name: str
+    folded: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ class Point(Expr):
 class MetricSpec:
     """`USING CDNA`: a profile by name, or eight scales and periods; a None entry is the active profile's."""
 
-    profile: str | None = None
+    profile: str | Parameter | None = None
     scale: tuple[Expr | None, ...] | Expr | None = None
     period: tuple[Expr | None, ...] | Expr | None = None
     span: Span | None = field(default=None, compare=False, repr=False)

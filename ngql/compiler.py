@@ -41,7 +41,7 @@ def compile(text: str, catalog: Catalog, kinds: Kinds = (), rules: Sequence[Rule
         if getattr(bound, "desugar", False):
             from ngql.desugar import desugar
 
-            desugared = desugar(tree.statement) if isinstance(tree, ast.Explain) else None
+            desugared = desugar(tree.statement, kinds) if isinstance(tree, ast.Explain) else None
         return lower(optimize(plan(bound), rules), text, catalog, kinds, desugared)
     except RecursionError:
         raise from_sqlstate("54001", "the statement is too complex", "split it into several") from None

@@ -50,7 +50,9 @@ class CopyFrom:
         columns = list(self.columns) or None
         if isinstance(source, str):
             allowed = (run.settings or {}).get("allowed_paths")
-            wanted = {name: type_ for name, type_ in self.known.items() if not columns or name in columns}
+            # Ends of connections are ids or keys: the file's own values say which.
+            typed = {name: type_ for name, type_ in self.known.items() if name not in ("source", "target")}
+            wanted = {name: type_ for name, type_ in typed.items() if not columns or name in columns}
             return files.read(source, self.format, columns=columns, types=wanted, allowed=allowed)
         try:
             table = table_from_any(source)

@@ -1,15 +1,17 @@
-"""The core form of a statement: every form that only NGQL has, spelt out over ordinary tables where SQL can say it.
+"""The core form of a statement: NEAR and IN BOX spelt out over ordinary tables.
 
 What no core form expresses (a walk, a path) stays as it is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from ngql import ast
+from ngql import ast, functions
 from ngql.format import format
+from ngql.parameters import Kinds
 
 __all__ = ["desugar"]
 
@@ -17,58 +19,81 @@ _ID = ast.ColumnRef((ast.Name("id"),))
 _DISTANCE = ast.ColumnRef((ast.Name("distance"),))
 
 
-def desugar(statement: ast.Statement) -> str:
+def desugar(statement: ast.Statement, kinds: Kinds = ()) -> str:
     """The text of a statement's core form.
+
+    Args:
+        statement: the tree.
+        kinds: of its parameters, which tell a point from a token.
 
     Example:
         >>> from ngql.parse import parse
-        >>> desugar(parse("SELECT tokens NEAR $q WITHIN 1 LIMIT 3"))
+        >>> desugar(parse("SELECT tokens NEAR $q WITHIN 1 LIMIT 3"), (("q", "list"),))
         'SELECT *, coords <-> $q AS distance FROM tokens WHERE coords <-> $q <= 1 ORDER BY distance, id LIMIT 3'
     """
-    return format(_rewritten(statement))
+    known = {entry[0]: entry[1] for entry in kinds if isinstance(entry, tuple)}
+    known |= {number: kind for number, kind in enumerate(kinds, 1) if isinstance(kind, str)}
+    return format(_rewritten(statement, lambda node: _core(node, known)))
 
 
-def _rewritten(node: Any) -> Any:
-    """The tree, every query below in its core form."""
+def _rewritten(node: Any, change: Callable[[Any], Any]) -> Any:
+    """The tree with `change` applied to every node, children first."""
     if isinstance(node, tuple) and not isinstance(node, ast.Span):
-        return tuple(_rewritten(entry) for entry in node)
+        return tuple(_rewritten(entry, change) for entry in node)
     if not is_dataclass(node) or isinstance(node, type):
         return node
-    changes = {
-        spec.name: _rewritten(getattr(node, spec.name)) for spec in fields(node) if spec.name != "span"
-    }
-    done = replace(node, **changes)
-    if isinstance(done, ast.Query) and isinstance(done.body, ast.Select):
-        return _query(done, done.body)
-    return done
+    parts = {s.name: _rewritten(getattr(node, s.name), change) for s in fields(node) if s.name != "span"}
+    return change(replace(node, **parts))
 
 
-def _query(query: ast.Query, select: ast.Select) -> ast.Query:
-    """One SELECT over one table with a form."""
+def _core(node: Any, kinds: dict[str | int, str]) -> Any:
+    """One query over one table with a form; anything else as it is."""
+    if not isinstance(node, ast.Query) or not isinstance(node.body, ast.Select):
+        return node
+    select = node.body
     if isinstance(select.head, ast.TokensForm):
-        name = ast.QualifiedName((select.head.table,))
-        table = ast.TableSource(name, form=select.head.form)
-        items: tuple[ast.SelectItem, ...] = (ast.SelectItem(ast.Star()),)
-        select = replace(select, head=None, items=items, sources=(ast.FromItem(table),))
+        table = ast.TableSource(ast.QualifiedName((select.head.table,)), form=select.head.form)
+        select = replace(
+            select, head=None, items=(ast.SelectItem(ast.Star()),), sources=(ast.FromItem(table),)
+        )
     if len(select.sources) != 1 or select.sources[0].joins:
-        return replace(query, body=select)
-    table_source = select.sources[0].source
-    if not isinstance(table_source, ast.TableSource) or table_source.form is None:
-        return replace(query, body=select)
-    form = table_source.form
-    plain = replace(select, sources=(ast.FromItem(replace(table_source, form=None)),))
-    ordered = bool(query.order_by or plain.group_by or plain.distinct or plain.having)
-    coords = _column(table_source, "coords")
+        return node
+    source = select.sources[0].source
+    if not isinstance(source, ast.TableSource) or source.form is None:
+        return node
+    form = source.form
+    select = replace(select, sources=(ast.FromItem(replace(source, form=None)),))
+    coords = _column(source, "coords")
+    order: tuple[ast.OrderKey, ...]
     if isinstance(form, ast.Box):
-        plain = replace(plain, where=_and(ast.InBox(coords, form), plain.where))
-        order: tuple[ast.OrderKey, ...] = (ast.OrderKey(_ID),)
+        select = replace(select, where=_and(ast.InBox(coords, form), select.where))
+        order = node.order_by or (ast.OrderKey(_ID),)
     else:
-        measured = _near(plain, table_source, coords, form)
-        if measured is None:
-            return replace(query, body=select)
-        plain = measured
-        order = (ast.OrderKey(_DISTANCE), ast.OrderKey(_ID))
-    return replace(query, body=plain, order_by=query.order_by if ordered else order)
+        distance = ast.Binary("<->", coords, _place(form.target, kinds))
+        select = _measured(select, source, form, distance, kinds)
+        named = any(item.alias is not None and item.alias.value == "distance" for item in select.items)
+        key = _DISTANCE if named else distance
+        order = node.order_by or (ast.OrderKey(key), ast.OrderKey(_ID))
+        if node.order_by and not named:
+            order = _spelt_out(node.order_by, distance)
+    if not node.order_by and _folded(select):
+        order = ()
+    return replace(node, body=select, order_by=order)
+
+
+def _folded(select: ast.Select) -> bool:
+    """Whether rows are grouped or made distinct, so that they come in no order."""
+    if select.group_by or select.distinct or select.having is not None:
+        return True
+    folds: list[bool] = []
+
+    def look(node: Any) -> Any:
+        if isinstance(node, ast.Function) and node.over is None:
+            folds.append(functions.is_aggregate(node.name.parts[-1].value))
+        return node
+
+    _rewritten(select.items, look)
+    return any(folds)
 
 
 def _column(table: ast.TableSource, name: str) -> ast.ColumnRef:
@@ -76,62 +101,72 @@ def _column(table: ast.TableSource, name: str) -> ast.ColumnRef:
     return ast.ColumnRef(parts if table.alias is None else (table.alias, *parts))
 
 
-def _near(
-    select: ast.Select, table: ast.TableSource, coords: ast.ColumnRef, form: ast.Near
-) -> ast.Select | None:
-    """NEAR by its definition; None around a token, whose place is a sub-query of its own."""
-    where = select.where
-    target = form.target
-    if isinstance(target, (ast.Integer, ast.String)):
-        named = ast.ColumnRef((ast.Name("key" if isinstance(target, ast.String) else "id"),))
-        target = ast.Subquery(
-            ast.Query(
-                ast.Select(
-                    (ast.SelectItem(ast.ColumnRef((ast.Name("coords"),))),),
-                    sources=(ast.FromItem(ast.TableSource(table.name)),),
-                    where=ast.Comparison("=", named, form.target),
-                )
-            )
-        )
-        itself = _column(table, named.parts[0].value)
-        where = _and(ast.IsDistinct(itself, form.target), where)
-    distance = ast.Binary("<->", coords, target)
+def _token_column(target: ast.Expr, kinds: dict[str | int, str]) -> str | None:
+    """The column that names the token of a NEAR: id, key, or None for a point."""
+    if isinstance(target, ast.Integer):
+        return "id"
+    if isinstance(target, ast.String):
+        return "key"
+    if isinstance(target, ast.Parameter):
+        return {"int": "id", "text": "key"}.get(kinds.get(target.name, ""))
+    return None
+
+
+def _place(target: ast.Expr, kinds: dict[str | int, str]) -> ast.Expr:
+    """The point of a NEAR; a token's is where the token is."""
+    column = _token_column(target, kinds)
+    if column is None:
+        return target
+    tokens = ast.FromItem(ast.TableSource(ast.QualifiedName((ast.Name("tokens"),))))
+    coords = ast.SelectItem(ast.ColumnRef((ast.Name("coords"),)))
+    there = ast.Comparison("=", ast.ColumnRef((ast.Name(column),)), target)
+    return ast.Subquery(ast.Query(ast.Select((coords,), sources=(tokens,), where=there)))
+
+
+def _measured(
+    select: ast.Select,
+    table: ast.TableSource,
+    form: ast.Near,
+    distance: ast.Binary,
+    kinds: dict[str | int, str],
+) -> ast.Select:
+    """NEAR by its definition: the radius a term of WHERE, the token itself left out, the distance spelt out."""
+    where = _spelt_out(select.where, distance)
+    column = _token_column(form.target, kinds)
+    if column is not None:
+        where = _and(ast.IsDistinct(_column(table, column), form.target), where)
     if form.radius is not None:
         where = _and(ast.Comparison("<=", distance, form.radius), where)
-
-    def spelt_out(node: Any) -> Any:
-        if isinstance(node, ast.ColumnRef) and node.parts[-1].value == "distance":
-            return distance
-        if isinstance(node, tuple) and not isinstance(node, ast.Span):
-            return tuple(spelt_out(entry) for entry in node)
-        if not is_dataclass(node) or isinstance(node, (type, ast.Query)):
-            return node
-        parts = {s.name: spelt_out(getattr(node, s.name)) for s in fields(node) if s.name != "span"}
-        return replace(node, **parts)
-
-    items = [_shown(item, distance, spelt_out) for item in select.items]
-    shown = tuple(entry for group in items for entry in group)
+    items = tuple(shown for item in select.items for shown in _shown(item, distance))
     return replace(
         select,
-        items=shown,
-        where=spelt_out(where),
-        group_by=spelt_out(select.group_by),
-        having=spelt_out(select.having),
+        items=items,
+        where=where,
+        group_by=_spelt_out(select.group_by, distance),
+        having=_spelt_out(select.having, distance),
     )
 
 
-def _shown(item: ast.SelectItem, distance: ast.Expr, spelt_out: Any) -> list[ast.SelectItem]:
+def _shown(item: ast.SelectItem, distance: ast.Expr) -> list[ast.SelectItem]:
     """A select item, the distance under its own name."""
     named = ast.SelectItem(distance, ast.Name("distance"))
     if isinstance(item.value, ast.Star):
         return [item, named]
-    if isinstance(item.value, ast.ColumnRef) and item.value.parts[-1].value == "distance":
+    if _is_distance(item.value):
         return [replace(named, alias=item.alias or named.alias)]
-    return [replace(item, value=spelt_out(item.value))]
+    return [replace(item, value=_spelt_out(item.value, distance))]
+
+
+def _is_distance(node: Any) -> bool:
+    return isinstance(node, ast.ColumnRef) and node.parts[-1].value == "distance"
+
+
+def _spelt_out(node: Any, distance: ast.Expr) -> Any:
+    """The node with the column `distance` replaced by what it is."""
+    return _rewritten(node, lambda each: distance if _is_distance(each) else each)
 
 
 def _and(term: ast.Expr, where: ast.Expr | None) -> ast.Expr:
     if where is None:
         return term
-    rest = where.terms if isinstance(where, ast.And) else (where,)
-    return ast.And((term, *rest))
+    return ast.And((term, *(where.terms if isinstance(where, ast.And) else (where,))))

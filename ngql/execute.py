@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from ng_engine.errors import from_sqlstate
+from ng_engine.errors import Error, from_sqlstate
 from ngql import types
 from ngql.engine import Engine
 from ngql.parameters import Parameters
@@ -113,12 +113,17 @@ def run(
     state = Run(engine, values, tail, settings)
     body = program.body
     inputs: list[Any] | None = None
-    if isinstance(body, TailCall):
-        state.work = []
-        relation = body(state)
-        inputs = [given for _, given, _ in state.work]
-    else:
-        relation = body(state)
+    try:
+        if isinstance(body, TailCall):
+            state.work = []
+            relation = body(state)
+            inputs = [given for _, given, _ in state.work]
+        else:
+            relation = body(state)
+    except Error as error:
+        if error.statement is None:
+            error.statement = program.text
+        raise
     if isinstance(relation, Written):
         return Answer(relation.relation, program.kind, relation.count)
     return Answer(relation, program.kind, len(relation), program.types, inputs)

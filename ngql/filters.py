@@ -64,16 +64,20 @@ def _is_stored(column: bound.Column, source: bound.AccessSource) -> bool:
 
 
 def _is_number(expr: bound.Expr) -> bool:
-    return values.is_constant(expr) and types.is_number(expr.type)
+    return values.is_constant(expr) and (types.is_number(expr.type) or _is_null(expr))
+
+
+def _is_null(expr: bound.Expr) -> bool:
+    if isinstance(expr, bound.Parameter):
+        return expr.kind == "null"
+    return isinstance(expr, bound.Constant) and expr.value is None
 
 
 def _fits(column: bound.Column, value: bound.Expr) -> bool:
     """Whether the engine compares the column with this constant as the tail does."""
     if not values.is_constant(value):
         return False
-    if isinstance(value, bound.Constant) and value.value is None:
-        return True
-    if isinstance(value, bound.Parameter) and value.kind == "null":
+    if _is_null(value):
         return True
     match column.type:
         case types.BIGINT | types.INTEGER:

@@ -277,8 +277,8 @@ def _base(spec: bound.MetricSpec | None) -> Any:
     if spec is None:
         return Late(lambda engine, values: engine.metric())
     if spec.profile is not None:
-        profile = spec.profile
-        return Late(lambda engine, values: engine.metric(profile))
+        profile = spec.profile if isinstance(spec.profile, str) else constant(spec.profile)
+        return Late(lambda engine, values: engine.metric(late(profile, engine, values)))
     scale, period = _entries(spec.scale, "a scale"), _entries(spec.period, "a period")
 
     def read(engine: Engine, values: Values) -> Metric:

@@ -158,6 +158,8 @@ class NaiveEngine:
         if value is None:
             return False
         narrow = f[1] in FLOAT32 or f[1] in self.axes
+        if f[1] in ("type", "mutability"):
+            f = (kind, f[1], [v.lower() for v in f[2]] if kind in ("in", "not_in") else f[2].lower())
         wanted = [self._constant(v, narrow) for v in (f[2] if kind in ("in", "not_in") else [f[2]])]
         if kind in ("in", "not_in"):
             return (value in wanted) == (kind == "in") and not (kind == "not_in" and None in wanted)

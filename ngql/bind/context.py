@@ -29,6 +29,13 @@ class SourceNames:
     alias: str
     shown: Mapping[str, str] | None
     hidden: Mapping[str, str] = field(default_factory=dict)
+    typed: bool = False
+    """Whether its columns `type` and `mutability` hold names of the store."""
+
+    def column(self, name: str, span: ast.Span | None = None) -> bound.Column:
+        """One of its columns."""
+        type_ = self.type_of(name) or types.UNKNOWN
+        return bound.Column(self.alias, name, self.typed and name in ("type", "mutability"), type=type_, span=span)
 
     def type_of(self, column: str) -> str | None:
         """The type of a column, or None when the source has none of that name (that we know of)."""
@@ -153,8 +160,7 @@ class Context:
                 hint = f"write {owners[0].alias}.{name} or {owners[1].alias}.{name}"
                 raise self.error("42702", f'column "{name}" is ambiguous', node, hint)
             if owners:
-                type_ = owners[0].type_of(name) or types.UNKNOWN
-                return bound.Column(owners[0].alias, name, type=type_, span=node.span)
+                return owners[0].column(name, node.span)
             if any(source.shown is None for source in at.sources):
                 return bound.Column(None, name, span=node.span)
             at = at.parent
@@ -167,10 +173,7 @@ class Context:
             aliases = [each.alias for each in scope.sources]
             hint = did_you_mean(alias, aliases)
             raise self.error("42P01", f'"{alias}" is no table of this FROM', node.parts[0], hint)
-        type_ = source.type_of(name)
-        if type_ is None:
-            if source.shown is None:
-                return bound.Column(alias, name, span=node.span)
+        if source.type_of(name) is None and source.shown is not None:
             hint = did_you_mean(name, source.names())
             raise self.error("42703", f'column "{name}" of "{alias}" does not exist', node.parts[1], hint)
-        return bound.Column(alias, name, type=type_, span=node.span)
+        return source.column(name, node.span)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ngql import ast, bound, functions, types
@@ -36,6 +37,13 @@ def negate(expr: bound.Expr, negated: bool) -> bound.Expr:
     if not negated:
         return expr
     return bound.Operation("not", (expr,), type=types.BOOLEAN, span=expr.span)
+
+
+def _folded(expr: bound.Expr, beside: bound.Expr) -> bound.Expr:
+    """A text beside type names in lower case, as they are."""
+    if isinstance(beside, bound.Column) and beside.folded and isinstance(expr, bound.Constant):
+        return replace(expr, value=expr.value.lower()) if isinstance(expr.value, str) else expr
+    return expr
 
 
 class Expressions:
@@ -212,13 +220,23 @@ class Expressions:
         return expr
 
     def _comparison(self, node: ast.Comparison) -> bound.Expr:
-        return self._compare(node.operator, self.bind(node.left), self.bind(node.right), node.span)
+        left, right = self._compared(node.left, node.right), self._compared(node.right, node.left)
+        return self._compare(node.operator, left, right, node.span)
+
+    def _compared(self, node: ast.Expr, other: ast.Expr) -> bound.Expr:
+        """An operand of a comparison; beside a point, a row or a parameter is a point."""
+        if isinstance(node, (ast.Row, ast.Array, ast.Parameter)) and isinstance(other, ast.ColumnRef):
+            column = self._columnref(other)
+            if column.type == types.POINT:
+                return self.point(node)
+        return self.bind(node)
 
     def _compare(self, op: str, left: bound.Expr, right: bound.Expr, span: ast.Span | None) -> bound.Expr:
         if not types.comparable(left.type, right.type):
             message = f"cannot compare {left.type} with {right.type}"
             raise self.context.error("42804", message, span)
-        return bound.Operation(op, (left, right), type=types.BOOLEAN, span=span)
+        args = _folded(left, right), _folded(right, left)
+        return bound.Operation(op, args, type=types.BOOLEAN, span=span)
 
     def _quantified(self, node: ast.Quantified) -> bound.Expr:
         left = self.bind(node.left)
@@ -279,6 +297,7 @@ class Expressions:
         items = tuple(self.bind(item) for item in node.items)
         for item in items:
             self._compare("=", operand, item, item.span)
+        items = tuple(_folded(item, operand) for item in items)
         op = "not in" if node.negated else "in"
         return bound.Operation(op, (operand, *items), type=types.BOOLEAN, span=node.span)
 

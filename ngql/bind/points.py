@@ -6,7 +6,7 @@ from ngql import ast, bound, types
 from ngql.bind.context import Context
 from ngql.catalog import did_you_mean
 
-__all__ = ["literal_number", "metric_spec", "point", "row_point", "token", "type_names"]
+__all__ = ["literal_number", "metric_spec", "point", "profile", "row_point", "token", "type_names"]
 
 POINT_KINDS = frozenset({"list", "starred", "partial"})
 TOKEN_KINDS = frozenset({"int", "text"})
@@ -123,9 +123,7 @@ def axis_number(context: Context, name: ast.Name) -> int:
 def metric_spec(context: Context, node: ast.UsingCdna) -> bound.MetricSpec:
     """`USING CDNA …`."""
     if node.profile is not None:
-        if isinstance(node.profile, ast.Parameter):
-            raise context.later("a CDNA profile from a parameter", node.profile)
-        return bound.MetricSpec(profile=profile_name(context, node.profile), span=node.span)
+        return bound.MetricSpec(profile=profile(context, node.profile), span=node.span)
     given: dict[str, tuple[bound.Expr | None, ...] | bound.Expr] = {}
     for option in node.options:
         name = option.name.value
@@ -154,7 +152,17 @@ def _axes(context: Context, node: ast.Expr, what: str) -> tuple[bound.Expr | Non
     return made.items
 
 
-def profile_name(context: Context, name: ast.Name) -> str:
+def profile(context: Context, node: ast.Name | ast.Parameter) -> str | bound.Parameter:
+    """A profile by name, or by a parameter that holds its name or number."""
+    if isinstance(node, ast.Name):
+        return _profile_name(context, node)
+    parameter = context.parameter(node)
+    if parameter.kind not in TOKEN_KINDS:
+        raise context.error("42804", "a profile is named by its name or number", node)
+    return parameter
+
+
+def _profile_name(context: Context, name: ast.Name) -> str:
     """A profile that exists (42704)."""
     if name.value.lower() not in context.catalog.profiles:
         hint = did_you_mean(name.value, context.catalog.profiles)

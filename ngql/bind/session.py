@@ -25,13 +25,7 @@ class Session:
 
     def set_profile(self, node: ast.SetCdnaProfile) -> statements.Statement:
         """SET [LOCAL] CDNA PROFILE."""
-        profile: str | bound.Parameter
-        if isinstance(node.profile, ast.Parameter):
-            profile = self.context.parameter(node.profile)
-            if profile.kind not in ("text", "int"):
-                raise self.context.error("42804", "a profile is named by its name or number", node.profile)
-        else:
-            profile = points.profile_name(self.context, node.profile)
+        profile = points.profile(self.context, node.profile)
         return statements.SetProfile(profile, node.local, kind="SET", span=node.span)
 
     def set_scale(self, node: ast.SetCdnaScale) -> statements.Statement:

@@ -66,7 +66,7 @@ class Sources:
             raise self.context.later("NEIGHBORS … IN BOX", node.form)
         near = None if node.form is None else self._near(node.form)
         shown = {**types.TOKEN_COLUMNS, **DEPTH, **(DISTANCE if near else {})}
-        self._add("neighbors", shown, self._axes(), node)
+        self._add("neighbors", shown, self._axes(), node, typed=True)
         return bound.NeighborsSource(
             "neighbors",
             tuple(shown.items()),
@@ -83,7 +83,7 @@ class Sources:
             raise self.context.later("SELECT k PATHS", node, "SELECT PATH gives one of fewest hops")
         if node.cost is not None:
             raise self.context.later("PATH … COST", node.cost, "without COST the path has the fewest hops")
-        self._add("path", PATH_COLUMNS, {}, node)
+        self._add("path", PATH_COLUMNS, {}, node, typed=True)
         return bound.PathSource(
             "path",
             tuple(PATH_COLUMNS.items()),
@@ -155,7 +155,7 @@ class Sources:
             shown |= DISTANCE
         if node.columns:
             raise self.context.later("a column list after the alias of a table", node.columns[0])
-        self._add(alias, shown, table.hidden, node)
+        self._add(alias, shown, table.hidden, node, typed=table.kind == "engine")
         return bound.TableSource(alias, table.name, tuple(shown.items()), form)
 
     def table(self, name: ast.QualifiedName) -> Table:
@@ -247,13 +247,19 @@ class Sources:
         return f"unnamed_{len(self.scope.sources) + 1}"
 
     def _add(
-        self, alias: str, shown: Mapping[str, str] | None, hidden: Mapping[str, str], node: ast.Node
+        self,
+        alias: str,
+        shown: Mapping[str, str] | None,
+        hidden: Mapping[str, str],
+        node: ast.Node,
+        *,
+        typed: bool = False,
     ) -> None:
         if any(source.alias == alias for source in self.scope.sources):
             raise self.context.error(
                 "42712", f'the name "{alias}" stands twice in FROM', node, "add an alias"
             )
-        self.scope.sources.append(SourceNames(alias, shown, hidden))
+        self.scope.sources.append(SourceNames(alias, shown, hidden, typed))
 
     def _merge(self, name: ast.Name, known: int) -> None:
         """JOIN … USING: the column of both sides becomes one."""

@@ -200,7 +200,7 @@ class Writes:
         old = alias.value if alias is not None else table.name
         excluded = {column: table.type_of(column) or types.UNKNOWN for column in given}
         outer = Scope(sources=[SourceNames("excluded", excluded)])
-        only_old = Scope(outer, [SourceNames(old, table.shown, table.hidden)])
+        only_old = Scope(outer, [SourceNames(old, table.shown, table.hidden, True)])
         columns, items = self._assignments(node.assignments, table, only_old, old)
         expressions = self._queries.expressions(only_old)
         where = expressions.condition(node.where, "WHERE")
@@ -286,7 +286,7 @@ class Writes:
 
     def _target(self, table: Table, alias: ast.Name | None) -> tuple[Scope, bound.TableSource]:
         name = alias.value if alias is not None else table.name
-        scope = Scope(sources=[SourceNames(name, table.shown, table.hidden)])
+        scope = Scope(sources=[SourceNames(name, table.shown, table.hidden, True)])
         return scope, bound.TableSource(name, table.name, tuple(table.shown.items()))
 
     def _returning(
@@ -295,8 +295,8 @@ class Writes:
         """RETURNING over the rows after (`new`) and before (`old`); a bare column is of the first."""
         if not nodes:
             return None
-        main = SourceNames(sources[0], table.shown, table.hidden)
-        outer = [SourceNames(name, table.shown, table.hidden) for name in sources[1:]]
+        main = SourceNames(sources[0], table.shown, table.hidden, True)
+        outer = [SourceNames(name, table.shown, table.hidden, True) for name in sources[1:]]
         scope = Scope(Scope(sources=outer) if outer else None, [main])
         expressions = self._queries.expressions(scope)
         items = self._queries.items(nodes, scope, expressions)

@@ -19,9 +19,9 @@ _QUOTED = frozenset(
     intersect into is join lateral left like limit match natural near not null offset on or order qualify return
     returning right select set then true union using values via when where window with within
 
-    any array at box cast cdna cost cube current default double extract fetch filter graph_table grouping groups
-    interval local over partition prepare quarantine range recursive rollup rows savepoint session some tables
-    try_cast unbounded
+    acyclic any array at box cast cdna cheapest cost cube current default double extract fetch filter graph_table
+    grouping groups interval local over partition prepare quarantine range recursive rollup rows savepoint session
+    shortest simple some tables trail try_cast unbounded walk
     """.split()
 )
 

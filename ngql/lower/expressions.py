@@ -128,7 +128,7 @@ class SqlExpressions:
         op, args = node.op, node.args
         if op in ("and", "or"):
             return _balanced(exp.And if op == "and" else exp.Or, [self.operand(arg) for arg in args])
-        if op in COMPARISONS:
+        if op in COMPARISONS or op in ("is distinct from", "is not distinct from"):
             left, right = self._compared(args)
             return _BINARY[op](this=left, expression=right)
         if op in _CALLS:
@@ -193,14 +193,30 @@ class SqlExpressions:
     def _compared(self, args: Sequence[bound.Expr]) -> list[exp.Expression]:
         """Operands of a comparison.
 
-        Beside a REAL column a constant number is rounded to float32; beside that and a distance it is no NaN.
+        Beside a REAL column a constant number is rounded to float32; beside that and a distance it is no NaN. Beside
+        type names a text is in lower case.
         """
+        if any(isinstance(arg, bound.Column) and arg.folded for arg in args):
+            return [
+                self._name(arg) if isinstance(arg, bound.Parameter) else self.operand(arg) for arg in args
+            ]
         rounded = any(
             isinstance(arg, (bound.Column, bound.Operation)) and arg.type == types.REAL for arg in args
         )
         if not rounded and not any(isinstance(arg, bound.Distance) for arg in args):
             return [self.operand(arg) for arg in args]
         return [self._number(arg, rounded) if values.is_constant(arg) else self.operand(arg) for arg in args]
+
+    def _name(self, node: bound.Parameter) -> exp.Expression:
+        """A parameter in lower case, if it holds a text."""
+        slot = node.slot
+
+        def read(_: Any, given: Sequence[Any]) -> Any:
+            value = values.plain(given[slot])
+            return value.lower() if isinstance(value, str) else value
+
+        name = f"p{slot + 1}_name"
+        return self.parameter((name, slot), name, Late(read), node.span)
 
     def _number(self, node: bound.Expr, rounded: bool) -> exp.Expression:
         if isinstance(node, bound.Constant):
@@ -221,16 +237,20 @@ class SqlExpressions:
         return self.parameter((name, slot), name, Late(read), node.span)
 
     def _list(self, operand: bound.Expr, items: bound.Expr) -> exp.Expression:
-        """A list in a parameter; beside a REAL column its numbers are rounded to float32."""
-        if operand.type != types.REAL or not isinstance(items, bound.Parameter):
+        """A list in a parameter: its numbers rounded beside a REAL, its texts in lower case beside type names."""
+        folded = isinstance(operand, bound.Column) and operand.folded
+        if not isinstance(items, bound.Parameter) or not (folded or operand.type == types.REAL):
             return self(items)
         slot = items.slot
 
-        def read(_: Any, given: Sequence[Any]) -> list[Any]:
-            members = [values.plain(member) for member in given[slot]]
-            return [None if member is None else comparable_number(member) for member in members]
+        def member(value: Any) -> Any:
+            if folded:
+                return value.lower() if isinstance(value, str) else value
+            return None if value is None else comparable_number(value)
 
-        return self.parameter(("reals", slot), f"p{slot + 1}_real", Late(read), items.span)
+        name = f"p{slot + 1}_names" if folded else f"p{slot + 1}_reals"
+        read = Late(lambda _, given: [member(values.plain(value)) for value in given[slot]])
+        return self.parameter((name, slot), name, read, items.span)
 
     def _unnested(self, node: bound.Expr) -> exp.Expression:
         return exp.Select(expressions=[exp.Anonymous(this="unnest", expressions=[self(node)])])

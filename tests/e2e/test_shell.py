@@ -282,7 +282,7 @@ def test_ctrl_c_forgets_what_was_typed(prompt):
     shell.sendintr()
     shell.expect("ngql=>")
     shell.sendline("SELECT 'fine' AS x;")
-    shell.expect("fine")
+    shell.expect(r"fine\s+\(1 row\)")
     shell.expect("ngql=>")
     assert leave(shell) == 0
 

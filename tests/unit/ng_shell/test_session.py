@@ -20,6 +20,7 @@ def shell():
             "INSERT INTO tokens (key, type, coords) VALUES ('cup', 'object', (1,0,0,0,0,0,0,0))"
         )
         yield session
+        session.output.close()
 
 
 def ran(session, script, capsys, name=None):

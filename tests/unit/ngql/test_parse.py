@@ -1,5 +1,8 @@
 """Text into trees: every construct, places, limits, and texts that must not hurt."""
 
+import copy
+import dataclasses
+import pickle
 import sys
 import threading
 import time
@@ -217,6 +220,21 @@ def test_spans_do_not_count_for_equality():
 def test_a_line_break_inside_a_string_counts():
     error = refusal("SELECT 'a\nb', FROM")
     assert (error.line, error.column) == (2, 5)
+
+
+def test_nodes_are_frozen_and_can_be_copied():
+    tree = parse("SELECT key FROM tokens WHERE id = 1")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        tree.limit = None
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del tree.limit
+    with pytest.raises((AttributeError, dataclasses.FrozenInstanceError)):
+        tree.unknown = 1
+    assert copy.deepcopy(tree) == tree and pickle.loads(pickle.dumps(tree)) == tree
+    limited = dataclasses.replace(tree, limit=ast.Integer(3))
+    assert limited != tree and limited.limit == ast.Integer(3) and limited.span == tree.span
+    assert repr(ast.Name("a", span=tree.span)) == "Name(value='a')"
+    assert ast.Name("a") != ast.String("a") and ast.Boolean(True) != ast.Integer(1)
 
 
 # ---------------------------------------------------------------- limits
