@@ -8,6 +8,8 @@ from ngql import execute, parse
 from ngql.cache import PlanCache
 from ngql.catalog import Catalog
 from ngql.compiler import compile
+from ngql.complete import complete
+from ngql.is_complete import is_complete
 from ngql.parameters import kinds_of
 from ngql.program import Program
 

@@ -37,7 +37,6 @@ class Explained:
 
 def _measured(body: Any, run: Run) -> dict[int, dict[str, Any]]:
     """Run once; step → rows, seconds and counters."""
-    run.work = []
     pinned = run.engine if run.engine.in_transaction else run.engine.snapshot()
     inner = Run(pinned, run.values, run.tail, run.settings)
     inner.work = []

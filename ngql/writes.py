@@ -14,22 +14,21 @@ from ng_engine.errors import Error, from_sqlstate
 from ngql import types
 from ngql.ast import Span
 from ngql.engine import Engine
-from ngql.program import Projected, Run, placed, resolved
+from ngql.program import Projected, Run, placed
 from ngql.values import late
 
 __all__ = [
     "Conflict",
-    "Connect",
     "Delete",
-    "Disconnect",
-    "Endpoint",
     "Insert",
     "Returning",
     "Update",
-    "Weave",
     "Written",
     "atomic",
     "coerced",
+    "first_column",
+    "insert",
+    "python_ids",
 ]
 
 _SAVEPOINT = "ng statement"
@@ -140,7 +139,8 @@ class Returning:
         return Projected(run.rows["new" if self.new else "old"], self.output)
 
 
-def _python_ids(ids: Any) -> list[int]:
+def python_ids(ids: Any) -> list[int]:
+    """The ids of new rows as Python integers."""
     return [int(i) for i in ids]
 
 
@@ -194,7 +194,7 @@ def _create(engine: Engine, table: Table, rows: Any, on_conflict: Literal["nothi
     if rows.num_rows == 0:
         return []
     create = engine.create_tokens if table == "tokens" else engine.create_connections
-    return _python_ids(create(rows, on_conflict=on_conflict))
+    return python_ids(create(rows, on_conflict=on_conflict))
 
 
 def _update(engine: Engine, table: Table, rows: Any) -> int:
@@ -232,7 +232,7 @@ class Insert:
     def _run(self, run: Run) -> Written:
         given = self._constants(run) if self.query is None else self._queried(run)
         try:
-            return _insert(run, self.table, given, self.on_conflict, self.returning)
+            return insert(run, self.table, given, self.on_conflict, self.returning)
         except Error as error:
             raise placed(error, self.text, self.span) from None
 
@@ -253,13 +253,14 @@ class Insert:
         return stream_to_table(self.query(run)).rename_columns(list(self.columns))
 
 
-def _insert(
+def insert(
     run: Run,
     table: Table,
     given: Any,
     on_conflict: Literal["nothing"] | Conflict | None,
     returning: Returning | None,
 ) -> Written:
+    """Insert a table of rows; the caller makes it one change."""
     if isinstance(on_conflict, Conflict):
         ids = on_conflict.apply(run, table, given)
     else:
@@ -329,124 +330,3 @@ def first_column(relation: Any, index: int = 0) -> list[Any]:
         return [row[index] for row in relation.rows()]
     values: list[Any] = relation.column(index).to_pylist()
     return values
-
-
-# ---------------------------------------------------------------- CONNECT, DISCONNECT
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One end: a token reference, or a step with a column of ids or keys."""
-
-    token: Any
-    step: Any
-    column: int
-    text: str
-    span: Span | None
-
-    @property
-    def is_query(self) -> bool:
-        """Whether it may be many tokens."""
-        return self.step is not None
-
-    def ids(self, run: Run) -> list[int]:
-        """The tokens' ids, each once, in order."""
-        try:
-            if self.step is None:
-                return [resolved(self.token, run, self.text, self.span)]
-            found = dict.fromkeys(first_column(self.step(run), self.column))
-            if None in found:
-                raise from_sqlstate("23503", "an endpoint is NULL")
-            return [run.engine.resolve(name) if isinstance(name, str) else int(name) for name in found]
-        except Error as error:
-            raise placed(error, self.text, self.span) from None
-
-
-@dataclass(frozen=True, slots=True)
-class Connect:
-    """CONNECT every source to every target; two queries never connect a token to itself."""
-
-    source: Endpoint
-    target: Endpoint
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-    values: tuple[Any, ...]
-    on_conflict: Literal["nothing"] | Conflict | None
-    returning: Returning | None
-    text: str
-    span: Span | None
-
-    def __call__(self, run: Run) -> Written:
-        """Resolve the ends, insert the connections."""
-        with atomic(run.engine):
-            sources, targets = self.source.ids(run), self.target.ids(run)
-            woven = self.source.is_query and self.target.is_query
-            pairs = [(a, b) for a in sources for b in targets if not (woven and a == b)]
-            try:
-                values = [
-                    coerced(late(value, run.engine, run.values), type_, name)
-                    for name, type_, value in zip(self.columns, self.types, self.values, strict=True)
-                ]
-                ends = ([a for a, _ in pairs], [b for _, b in pairs])
-                rows = table_from_columns(["source", "target"], [types.BIGINT, types.BIGINT], ends)
-                given = with_columns(rows, self.columns, self.types, values)
-                return _insert(run, "connections", given, self.on_conflict, self.returning)
-            except Error as error:
-                raise placed(error, self.text, self.span) from None
-
-
-@dataclass(frozen=True, slots=True)
-class Weave:
-    """CONNECT … TO NEAREST k."""
-
-    source: Endpoint
-    k: Any
-    values: tuple[tuple[str, str, Any], ...]
-    on_conflict: Literal["nothing"] | None
-    returning: Returning | None
-    text: str
-    span: Span | None
-
-    def __call__(self, run: Run) -> Written:
-        """Find the sources, weave."""
-        with atomic(run.engine):
-            sources = self.source.ids(run)
-            try:
-                k = late(self.k, run.engine, run.values)
-                if k is None or k < 1:
-                    raise from_sqlstate("22023", "NEAREST needs a whole number of at least 1")
-                values: dict[str, Any] = {
-                    name: coerced(late(value, run.engine, run.values), type_, name)
-                    for name, type_, value in self.values
-                }
-                ids = _python_ids(run.engine.weave(sources, k, on_conflict=self.on_conflict, **values))
-            except Error as error:
-                raise placed(error, self.text, self.span) from None
-            shown = None if self.returning is None else self.returning(run, "connections", ids)
-            return Written(len(ids), shown)
-
-
-@dataclass(frozen=True, slots=True)
-class Disconnect:
-    """DISCONNECT: delete the connections from any source to any target."""
-
-    source: Endpoint
-    target: Endpoint
-    type: Any
-    returning: Returning | None
-
-    def __call__(self, run: Run) -> Written:
-        """Find them, delete them."""
-        with atomic(run.engine):
-            terms: list[Any] = [
-                ("in", "source", self.source.ids(run)),
-                ("in", "target", self.target.ids(run)),
-            ]
-            type_ = late(self.type, run.engine, run.values)
-            if type_ is not None:
-                terms.append(("=", "type", type_.lower()))
-            ids = first_column(run.engine.scan("connections", columns=["id"], filter=("and", *terms)))
-            if self.returning is not None:
-                self.returning.keep_old(run, "connections", ids)
-            count = run.engine.delete_connections(ids)
-            return Written(count, None if self.returning is None else self.returning(run, "connections", ids))

@@ -35,7 +35,9 @@ class SourceNames:
     def column(self, name: str, span: ast.Span | None = None) -> bound.Column:
         """One of its columns."""
         type_ = self.type_of(name) or types.UNKNOWN
-        return bound.Column(self.alias, name, self.typed and name in ("type", "mutability"), type=type_, span=span)
+        return bound.Column(
+            self.alias, name, self.typed and name in ("type", "mutability"), type=type_, span=span
+        )
 
     def type_of(self, column: str) -> str | None:
         """The type of a column, or None when the source has none of that name (that we know of)."""

@@ -39,6 +39,10 @@ def point(context: Context, node: ast.Expr, *, tokens: bool) -> bound.Point:
     if tokens and isinstance(node, (ast.Integer, ast.String)):
         return bound.Point(value=token(context, node), type=types.POINT, span=node.span)
     made = row_point(context, node)
+    if made is None and isinstance(
+        node, (ast.Row, ast.Array, ast.NamedRow, ast.ColumnRef, ast.Function, ast.Subquery)
+    ):
+        raise context.later("a computed point here", node, "compare distances with <-> instead")
     if made is None:
         expected = "a point or a token" if tokens else "a point"
         hint = "a point is (v1, …, v8), a partial point (axis => value, …)"

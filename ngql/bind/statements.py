@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from ngql import ast, parameters, statements
+from ngql.bind.connect import Connects
 from ngql.bind.context import Context
+from ngql.bind.copy import Copies
 from ngql.bind.queries import Queries
 from ngql.bind.session import Session
 from ngql.bind.writes import Writes
@@ -63,14 +65,15 @@ class _Statements:
         queries = Queries(context)
         self._queries = queries
         writes, session = Writes(context, queries), Session(context, queries)
+        connects, copies = Connects(context, queries), Copies(context, queries)
         self._binders: dict[type, Callable[[Any], statements.Statement]] = {
             ast.Query: self._query,
             ast.Insert: writes.insert,
             ast.Update: writes.update,
             ast.Delete: writes.delete,
-            ast.Connect: writes.connect,
-            ast.Disconnect: writes.disconnect,
-            ast.Copy: writes.copy,
+            ast.Connect: connects.connect,
+            ast.Disconnect: connects.disconnect,
+            ast.Copy: copies.copy,
             ast.SetCdnaProfile: session.set_profile,
             ast.SetCdnaScale: session.set_scale,
             ast.SetCdnaFlag: session.set_flag,

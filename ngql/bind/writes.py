@@ -1,4 +1,4 @@
-"""Writes: INSERT, UPDATE, DELETE, CONNECT, DISCONNECT, COPY."""
+"""Writes of rows: INSERT, UPDATE, DELETE."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ngql import ast, bound, statements, types
-from ngql.bind import points
 from ngql.bind.context import Context, Scope, SourceNames
 from ngql.bind.expressions import Expressions
 from ngql.bind.queries import Columns, Queries
@@ -14,7 +13,7 @@ from ngql.bind.sources import Sources
 from ngql.catalog import Table, did_you_mean
 from ngql.statements import ROWS
 
-__all__ = ["Writes"]
+__all__ = ["Writes", "is_plain"]
 
 _GIVEN_BY_ENGINE = frozenset({"created_at", "updated_at", "last_activated_at", "evidence", "activations"})
 _FIXED = frozenset({"id", "source", "target"})
@@ -23,11 +22,10 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "tokens": {"type": "undefined", "weight": 0.5, "flags": 5, "key": None, "props": None},
     "connections": {"weight": 1.0, "confidence": 0.5, "rigidity": 0.5, "levels": 0, "props": None},
 }
-_FORMATS = ("parquet", "csv", "ndjson", "arrow")
 
 
 class Writes:
-    """Binds the statements that change rows."""
+    """Binds the statements that change rows; the base of those that change connections and copy."""
 
     def __init__(self, context: Context, queries: Queries) -> None:
         self.context = context
@@ -257,7 +255,7 @@ class Writes:
         where = self._queries.expressions(scope).condition(node.where, "WHERE")
         constants, computed = [], [items[0]]
         for column, item in zip(columns, items[1:], strict=True):
-            if _is_plain(item.expr):
+            if is_plain(item.expr):
                 constants.append((column, item.expr))
             else:
                 computed.append(item)
@@ -310,168 +308,13 @@ class Writes:
         block = bound.Block(items, source, order=order)
         return statements.Returning(block, tuple(item.expr.type for item in items))
 
-    # ---- CONNECT, DISCONNECT
-
-    def connect(self, node: ast.Connect) -> statements.Statement:
-        """CONNECT … TO …."""
-        table = self.context.catalog.tables["connections"]
-        expressions = self._queries.expressions(Scope())
-        values: list[tuple[str, bound.Expr]] = []
-        if node.type is not None:
-            values.append(("type", self._type(node.type)))
-        for assignment in node.values:
-            value = self._value(expressions, assignment.value, assignment.column.value, table)
-            if value is None or not _is_plain(value):
-                raise self.context.later(
-                    "a computed value in CONNECT", assignment, "use INSERT INTO connections"
-                )
-            values.append((assignment.column.value, value))
-        self._distinct([name for name, _ in values], node.values, table)
-        nearest: bound.Expr | None = None
-        target: statements.Endpoint | None = None
-        if isinstance(node.target, ast.Nearest):
-            nearest = self._nearest(node, values)
-        else:
-            target = self._endpoint(node.target)
-        return statements.Connect(
-            self._endpoint(node.source),
-            target,
-            nearest,
-            tuple(values),
-            self._conflict(node.conflict, table, ["source", "target", *(name for name, _ in values)]),
-            self._returning(node.returning, table, ("new",)),
-            kind="CONNECT",
-            span=node.span,
-        )
-
-    def _nearest(self, node: ast.Connect, values: Sequence[tuple[str, bound.Expr]]) -> bound.Expr:
-        assert isinstance(node.target, ast.Nearest)
-        for (name, _), place in zip(values[len(values) - len(node.values) :], node.values, strict=True):
-            if name not in ("weight", "confidence"):
-                raise self.context.later(f"CONNECT TO NEAREST with {name.upper()}", place)
-        if node.conflict is not None and node.conflict.assignments:
-            raise self.context.later("CONNECT TO NEAREST … ON CONFLICT DO UPDATE", node.conflict)
-        count = node.target.count
-        if isinstance(count, ast.Parameter):
-            return self.context.parameter(count)
-        number = points.literal_number(count)
-        if number is None or number.type != types.BIGINT or number.value < 1:
-            raise self.context.error("22023", "NEAREST needs a whole number of at least 1", count)
-        return number
-
-    def _type(self, node: ast.Name | ast.Parameter) -> bound.Expr:
-        if isinstance(node, ast.Name):
-            return bound.Constant(node.value, type=types.TEXT, span=node.span)
-        parameter = self.context.parameter(node)
-        if parameter.kind != "text":
-            raise self.context.error("42804", "a connection type is named by a text", node)
-        return parameter
-
-    def _endpoint(self, node: ast.Endpoint) -> statements.Endpoint:
-        if not isinstance(node, ast.Query):
-            return statements.Endpoint(points.token(self.context, node), span=node.span)
-        query, columns = self._queries.bind(node)
-        if columns is None:
-            raise self.context.later(
-                "an endpoint whose columns only DuckDB knows", node, "name the id column"
-            )
-        names = [name for name, _ in columns]
-        if len(columns) == 1:
-            column = 0
-        elif "id" in names:
-            column = names.index("id")
-        else:
-            raise self.context.error("42601", "an endpoint needs one column, or one named id", node)
-        if columns[column][1] not in (types.BIGINT, types.INTEGER, types.TEXT, types.UNKNOWN):
-            message = f"an endpoint needs ids or keys, found {columns[column][1]}"
-            raise self.context.error("42804", message, node)
-        return statements.Endpoint(query=query, column=column, span=node.span)
-
-    def disconnect(self, node: ast.Disconnect) -> statements.Statement:
-        """DISCONNECT … FROM …."""
-        table = self.context.catalog.tables["connections"]
-        return statements.Disconnect(
-            self._endpoint(node.source),
-            self._endpoint(node.target),
-            None if node.type is None else self._type(node.type),
-            self._returning(node.returning, table, ("old",)),
-            kind="DISCONNECT",
-            span=node.span,
-        )
-
-    # ---- COPY
-
-    def copy(self, node: ast.Copy) -> statements.Statement:
-        """COPY … FROM and COPY … TO."""
-        options = self._options(node)
-        file: bound.Expr
-        if isinstance(node.file, ast.String):
-            file = bound.Constant(node.file.value, type=types.TEXT, span=node.file.span)
-        else:
-            file = self.context.parameter(node.file)
-        if node.direction == "to":
-            if file.type != types.TEXT:
-                raise self.context.error("42804", "COPY TO needs the name of a file", node.file)
-            query = self._copied(node)
-            overwrite = options.get("overwrite", False)
-            return statements.CopyTo(
-                query, file, options.get("format"), overwrite, kind="COPY", span=node.span
-            )
-        assert node.table is not None
-        table = self._table(node.table)
-        if "overwrite" in options:
-            raise self.context.error("42704", 'COPY FROM has no option "overwrite"', node)
-        columns = tuple(name.value for name in node.columns)
-        return statements.CopyFrom(
-            table.name, columns, file, options.get("format"), kind="COPY", span=node.span
-        )
-
-    def _copied(self, node: ast.Copy) -> bound.Query:
-        if node.query is not None:
-            return self._queries.bind(node.query)[0]
-        assert node.table is not None
-        star: tuple[ast.SelectItem, ...] = (ast.SelectItem(ast.Star()),)
-        if node.columns:
-            star = tuple(ast.SelectItem(ast.ColumnRef((name,), span=name.span)) for name in node.columns)
-        source = ast.FromItem(ast.TableSource(node.table, span=node.table.span))
-        return self._queries.bind(ast.Query(ast.Select(star, sources=(source,))))[0]
-
-    def _options(self, node: ast.Copy) -> dict[str, Any]:
-        options: dict[str, Any] = {}
-        for option in node.options:
-            name, value = option.name.value, option.value
-            if name in ("on_error", "rejects"):
-                raise self.context.later(f"COPY with {name.upper()}", option)
-            if name == "format":
-                options["format"] = self._format(option)
-            elif name == "overwrite":
-                if value is not None and not isinstance(value, ast.Boolean):
-                    raise self.context.error("22023", "OVERWRITE is true or false", option)
-                options["overwrite"] = value is None or value.value
-            else:
-                hint = did_you_mean(name, ("format", "overwrite", "on_error", "rejects"))
-                raise self.context.error("42704", f'COPY has no option "{name}"', option, hint)
-        return options
-
-    def _format(self, option: ast.Option) -> str:
-        value = option.value
-        if isinstance(value, ast.ColumnRef) and len(value.parts) == 1:
-            name = value.parts[0].value
-        else:
-            name = value.value.lower() if isinstance(value, ast.String) else ""
-        if name == "g2o":
-            raise self.context.later("the format g2o", option)
-        if name not in _FORMATS:
-            raise self.context.error("22023", f"FORMAT is one of {', '.join(_FORMATS)}", option)
-        return name
-
 
 def _is_bare(query: ast.Query) -> bool:
     """VALUES with nothing around it."""
     return query.with_ is None and not query.order_by and query.limit is None and query.offset is None
 
 
-def _is_plain(expr: bound.Expr) -> bool:
+def is_plain(expr: bound.Expr) -> bool:
     """A value that is the same for every row and needs no computation."""
     return isinstance(expr, (bound.Constant, bound.Parameter, bound.Point))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from ngql import bound, session, statements, types, values, writes
+from ngql import bound, connect, session, statements, types, values, writes
 from ngql.bind.context import error_at
 from ngql.catalog import Catalog
 from ngql.lower.queries import lower_query
@@ -169,25 +169,25 @@ class _Lowering:
             return writes.Returning(new, old, None, output)
         return writes.Returning(new, old, lower_query(block, self.text))
 
-    def _endpoint(self, node: statements.Endpoint) -> writes.Endpoint:
+    def _endpoint(self, node: statements.Endpoint) -> connect.Endpoint:
         token = None if node.token is None else values.token(node.token)
         step = None if node.query is None else lower_query(node.query, self.text)
-        return writes.Endpoint(token, step, node.column, self.text, node.span)
+        return connect.Endpoint(token, step, node.column, self.text, node.span)
 
-    def _connect(self, node: statements.Connect) -> writes.Connect | writes.Weave:
+    def _connect(self, node: statements.Connect) -> connect.Connect | connect.Weave:
         given = tuple((name, self._type("connections", name), _reader(value)) for name, value in node.values)
         conflict = self._conflict(node.conflict, "connections")
         returning = self._returning(node.returning, "connections")
         if node.nearest is not None:
             assert not isinstance(conflict, writes.Conflict)
             k = values.count(node.nearest, "NEAREST")
-            return writes.Weave(
+            return connect.Weave(
                 self._endpoint(node.source), k, given, conflict, returning, self.text, node.span
             )
         assert node.target is not None
         if isinstance(conflict, writes.Conflict) and not any(name == "type" for name, _, _ in given):
             given = (*given, ("type", types.TEXT, "associated_with"))
-        return writes.Connect(
+        return connect.Connect(
             self._endpoint(node.source),
             self._endpoint(node.target),
             tuple(name for name, _, _ in given),
@@ -199,8 +199,8 @@ class _Lowering:
             node.span,
         )
 
-    def _disconnect(self, node: statements.Disconnect) -> writes.Disconnect:
-        return writes.Disconnect(
+    def _disconnect(self, node: statements.Disconnect) -> connect.Disconnect:
+        return connect.Disconnect(
             self._endpoint(node.source),
             self._endpoint(node.target),
             None if node.type is None else values.constant(node.type),

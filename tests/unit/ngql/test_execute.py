@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from naive_engine import NaiveEngine
 
 import ngql
 from ng_arrow.duck import Tail
+from ng_engine import RuntimeStorage
 from ng_engine.errors import Error
 from ngql.execute import Answer, run
 
@@ -116,6 +118,29 @@ def test_a_write_of_several_calls_is_undone_whole(engine: Watched, tail: Tail) -
     assert engine.in_transaction
     assert {row[0] for row in engine.scan("tokens", columns=["weight"]).rows()} == {0.5}
     engine.rollback()
+
+
+def test_updates_from_many_threads_lose_nothing_and_never_conflict() -> None:
+    store, errors = RuntimeStorage.memory(), []
+    ask(store, "INSERT INTO tokens (key, coords) VALUES ('a', (0,0,0,0,0,0,0,0))")
+    shared = Tail()
+
+    def work() -> None:
+        session = store.session()
+        try:
+            for _ in range(25):
+                ask(session, "UPDATE tokens SET physical = physical + 1 WHERE key = 'a'", tail=shared)
+        except Error as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    shared.close()
+    assert not errors
+    assert store.point("a")[0] == 100.0
 
 
 def test_a_program_wants_the_parameters_it_was_compiled_for(engine: Watched) -> None:
