@@ -26,7 +26,7 @@ demo: .venv/built build/words.parquet
 	$(BIN)/python examples/words.py
 
 test: .venv/built
-	cargo test --release --locked --workspace
+	cargo test --locked --workspace
 	$(BIN)/pytest
 
 lint: .venv/built

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ng_arrow.duck_errors import kind_of, map_error
+from ng_arrow.duck_errors import LESS, kind_of, map_error
 from ng_arrow.parameters import Parameters, plain_values
 from ng_arrow.tables import schema_of, table_from_any
 from ng_arrow.types import utc
@@ -27,6 +27,7 @@ __all__ = ["DuckDBPyConnection", "Tail", "leak", "open_connection"]
 _BATCH_ROWS = 1 << 16
 _CLOSE_WAIT = 5.0  # seconds; an interrupted statement ends within milliseconds
 _LONGEST_STATEMENT = 1 << 20
+_MOST_MEMORY = 4 << 30
 
 
 def open_connection(tables: Mapping[str, Any]) -> DuckDBPyConnection:
@@ -52,7 +53,8 @@ class Tail:
     timeout are noticed.
 
     Args:
-        memory_limit: bytes that DuckDB and a result may take, each; None for DuckDB's default (80 % of RAM).
+        memory_limit: bytes that DuckDB and the rows of one result may take, each; None for a quarter of the
+            machine's memory, 4 GiB at most.
         allow_external: leave files, extensions and settings open.
 
     Example:
@@ -65,7 +67,7 @@ class Tail:
     """
 
     def __init__(self, *, memory_limit: int | None = None, allow_external: bool = False) -> None:
-        self._memory_limit = memory_limit
+        self._memory_limit = _default_limit() if memory_limit is None else memory_limit
         self._allow_external = allow_external
         self._lock = threading.Lock()
         self._ended = threading.Condition(self._lock)
@@ -99,9 +101,8 @@ class Tail:
             "SET TimeZone = 'UTC'",
             "SET python_enable_replacements = false",
             "SET temp_directory = ''",
+            f"SET memory_limit = '{self._memory_limit}B'",
         ]
-        if self._memory_limit is not None:
-            settings.append(f"SET memory_limit = '{int(self._memory_limit)}B'")
         if not self._allow_external:
             settings += [
                 "SET autoinstall_known_extensions = false",
@@ -231,12 +232,15 @@ class Tail:
         if relation is None:
             return pa.table({})
         reader = relation.to_arrow_reader(_BATCH_ROWS)
-        batches, size = [], 0
+        batches: list[pa.RecordBatch] = []
+        size = 0
         for batch in reader:
             job.check()
             size += batch.nbytes
-            if self._memory_limit is not None and size > self._memory_limit:
-                raise from_sqlstate("53200", "out of memory: the result is larger than memory_limit")
+            if size > self._memory_limit:
+                batches.clear()  # or the error would keep them alive
+                said = f"out of memory: the result is larger than {self._memory_limit >> 20} MiB"
+                raise from_sqlstate("53200", said, LESS)
             batches.append(batch)
         table = pa.Table.from_batches(batches, schema=reader.schema)
         schema = utc(table.schema)
@@ -246,7 +250,7 @@ class Tail:
         kind = kind_of(error)
         if kind is None:
             if isinstance(error, MemoryError):
-                return from_sqlstate("53200", "out of memory")
+                return from_sqlstate("53200", "out of memory", LESS)
             return error
         if kind in ("InternalException", "FatalException"):
             self._forget_instance()
@@ -316,6 +320,11 @@ class Tail:
         self._workers.close()
         if self._pid == os.getpid():
             self._forget_instance()
+
+
+def _default_limit() -> int:
+    """A quarter of the machine's memory, 4 GiB at most: DuckDB and a result may both take as much."""
+    return min(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4, _MOST_MEMORY)
 
 
 def leak(thing: object) -> None:

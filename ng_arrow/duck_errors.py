@@ -10,7 +10,10 @@ import pyarrow as pa
 
 from ng_engine.errors import Error, from_sqlstate
 
-__all__ = ["kind_of", "map_error", "suggest"]
+__all__ = ["LESS", "kind_of", "map_error", "suggest"]
+
+LESS = "aggregate, filter earlier, or give fewer rows with LIMIT"
+"""The hint when memory is short."""
 
 # By the name of the exception's class: duckdb itself is imported only when a tail first runs.
 _BY_CLASS: dict[str, str] = {
@@ -148,7 +151,7 @@ def _explain(
     if kind == "InvalidInputException":
         return (*_invalid_input(message), None)
     if kind == "OutOfMemoryException":
-        return "53200", "out of memory: the statement needs more than memory_limit", None, None
+        return "53200", "out of memory: the statement needs more than it may take", LESS, None
     if kind == "PermissionException":
         said = "not allowed: files, extensions and other databases are out of reach of a query"
         return "42501", said, "connect(allow_external=True) opens them; COPY reads and writes files", None

@@ -212,8 +212,8 @@ class _Decoder:
         if first(split(step), 2) is not None:
             raise Undecodable("a nested field")
         field = self._schema.field(index)
-        if pa.types.is_nested(field.type):
-            raise Undecodable("a nested column")
+        if pa.types.is_nested(field.type) or field.name == "props":
+            raise Undecodable("a column that the engine's filters do not take")
         return str(field.name)
 
     def _constant(self, message: bytes) -> Any:

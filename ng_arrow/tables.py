@@ -164,8 +164,16 @@ def _from_json(value: str | None) -> Any:
     return None if value is None else json.loads(value)
 
 
+def _timedelta(value: Any) -> Any:
+    """An interval without months, whose length the calendar does not change."""
+    if isinstance(value, pa.MonthDayNano) and not value.months and not value.nanoseconds % 1000:
+        return datetime.timedelta(days=value.days, microseconds=value.nanoseconds // 1000)
+    return value
+
+
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "HUGEINT": _decimal_to_int,
+    "INTERVAL": _timedelta,
     "TIMESTAMPTZ": _in_utc,
     "JSON": _from_json,
 }
@@ -184,7 +192,7 @@ def python_rows(
 
     Yields:
         One tuple a row: int, float, str, bool, bytes, list, dict, date, time, timedelta, aware UTC datetime,
-        Decimal or None.
+        Decimal or None. An interval of months, which no timedelta can say, is a `pyarrow.MonthDayNano`.
     """
     converters = [_CONVERSIONS.get(name) for name in (types or schema_types(table.schema))]
     end = table.num_rows if count is None else min(table.num_rows, start + count)

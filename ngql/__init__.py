@@ -1,7 +1,11 @@
-"""NGQL, the language: text into a program, a program and an engine into an answer.
+"""NGQL, the language: `compile` makes a program of a text, `execute.run` an answer of a program and an engine.
 
-program = ngql.compile(text, ngql.Catalog.of(engine), ngql.kinds_of(parameters))
-answer = ngql.execute.run(program, engine, parameters, tail)
+Example:
+    >>> from ng_engine import RuntimeStorage
+    >>> engine = RuntimeStorage.memory()
+    >>> program = compile("SELECT count(*) FROM tokens", Catalog.of(engine))
+    >>> execute.run(program, engine).relation.rows()
+    [(0,)]
 """
 
 from ngql import execute, parse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-__all__ = ["AGGREGATES", "LATER", "OWN", "is_aggregate", "names"]
+__all__ = ["AGGREGATES", "FILES", "LATER", "OWN", "TABLE_FUNCTIONS", "is_aggregate", "is_refused", "names"]
 
 OWN = frozenset({"centroid", "spread"})
 """`centroid(coords)`: mean of each axis. `spread(coords)`: root of the mean squared distance to it, in the metric."""
@@ -26,6 +26,39 @@ AGGREGATES = OWN | frozenset(
     """.split()
 )
 """Functions over a group of rows. A test compares the list with DuckDB's own."""
+
+TABLE_FUNCTIONS = frozenset({"generate_series", "json_each", "json_tree", "range", "repeat", "unnest"})
+"""What FROM may call: functions of their arguments alone."""
+
+FILES = frozenset(
+    """
+    glob parquet_bloom_probe parquet_file_metadata parquet_full_metadata parquet_kv_metadata parquet_metadata
+    parquet_scan parquet_schema read_blob read_csv read_csv_auto read_duckdb read_json read_json_auto read_json_objects
+    read_json_objects_auto read_ndjson read_ndjson_auto read_ndjson_objects read_parquet read_single_csv_file
+    read_single_json_file read_single_parquet_file read_text sniff_csv
+    """.split()
+)
+"""Table functions that DuckDB itself refuses unless the database was opened with `allow_external`."""
+
+_REFUSED = frozenset(
+    """
+    checkpoint current_connection_id current_query current_query_id current_setting current_transaction_id currval
+    disable_logging disable_profiling enable_logging enable_profiling force_checkpoint getenv getvariable
+    json_execute_serialized_sql json_serialize_plan nextval query query_table seq_scan setval txid_current which_secret
+    write_log
+    """.split()
+)
+_REFUSED_PREFIXES = ("duckdb_", "pragma_", "arrow_scan", "pandas_scan", "python_", "truncate_duckdb_")
+
+
+def is_refused(name: str) -> bool:
+    """Whether a function shows or changes the query engine below, or runs SQL that nobody here has bound.
+
+    Args:
+        name: in any case; a schema may stand before it.
+    """
+    last = name.rpartition(".")[2].lower()
+    return last in _REFUSED or last.startswith(_REFUSED_PREFIXES)
 
 
 def is_aggregate(name: str) -> bool:

@@ -14,6 +14,7 @@ from ng_engine.errors import Error, from_sqlstate
 from ngql import types
 from ngql.ast import Span
 from ngql.engine import Engine, Relation
+from ngql.functions import FILES
 from ngql.parameters import Kinds
 from ngql.values import Late, late
 
@@ -312,7 +313,9 @@ class TailCall:
             raise placed(error, self.text, at or self._named(error)) from None
 
     def _named(self, error: Error) -> Span | None:
-        """The place of a function that DuckDB's message names."""
+        """The place of a function that DuckDB's message names, or that reads files where none may be read."""
+        if error.sqlstate == "42501":
+            return next((span for name, span in self.names.items() if name in FILES), None)
         if error.sqlstate != "42883":
             return None
         named = (

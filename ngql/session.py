@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from ng_engine.errors import Error, from_sqlstate
 from ngql import types
 from ngql.ast import Span
 from ngql.catalog import did_you_mean
+from ngql.engine import Engine
 from ngql.program import Rows, Run, placed
 from ngql.values import late
 from ngql.writes import Written, atomic
@@ -113,7 +114,10 @@ class SetFlag:
 
 @dataclass(frozen=True, slots=True)
 class ShowCdna:
-    """SHOW CDNA: the profile and the metric that reads of this session use."""
+    """SHOW CDNA: the profile and the metric that reads of this session use.
+
+    Within a transaction the metric may be its own (SET LOCAL): the profile is then shown as local.
+    """
 
     axes: tuple[str, ...]
 
@@ -122,10 +126,25 @@ class ShowCdna:
         profile = run.engine.get_cdna_config()
         scale, period = run.engine.metric()
         flags = " ".join(name for name, bit in FLAGS.items() if run.engine.get_cdna_flags() & bit)
-        rows = [("profile", str(profile["name"])), ("mode", str(profile["mode"])), ("flags", flags)]
+        rows = [("profile", _profile_shown(run.engine, profile)), ("mode", str(profile["mode"])), ("flags", flags)]
         rows += [(f"scale {axis}", repr(float(s))) for axis, s in zip(self.axes, scale, strict=True)]
         rows += [(f"period {axis}", repr(float(p))) for axis, p in zip(self.axes, period, strict=True)]
         return Rows(["name", "value"], [types.TEXT, types.TEXT], rows, "catalog")
+
+
+def _profile_shown(engine: Engine, profile: Mapping[str, Any]) -> str:
+    """The profile's name; of a metric that SET LOCAL has set, the profile it belongs to, if it is one's."""
+    metric = _plain(engine.metric())
+    own = str(profile["name"])
+    if metric == _plain((profile["scale"], profile["period"])):
+        return own
+    known = engine.cdna_profiles()
+    names = [str(other["name"]) for other in known if _plain((other["scale"], other["period"])) == metric]
+    return f"{names[0]} (local)" if names else f"{own} with local scales"
+
+
+def _plain(metric: Sequence[Sequence[float]]) -> list[list[float]]:
+    return [list(numbers) for numbers in metric]
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,6 +242,8 @@ class Expressions(Predicates):
         name = ".".join(part.value for part in node.name.parts)
         if name in functions.LATER:
             raise self.context.later(f"{name}()", node.name)
+        if functions.is_refused(name):
+            raise self.context.error("42501", f"function {name} is not allowed", node.name)
         args: list[bound.Expr] = []
         named: list[tuple[str, bound.Expr]] = []
         for argument in node.arguments:

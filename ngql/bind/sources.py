@@ -232,11 +232,20 @@ class Sources:
         name = ".".join(part.value for part in node.function.name.parts)
         if name in functions.LATER:
             raise self.context.later(f"{name}()", node.function)
+        if name not in functions.TABLE_FUNCTIONS and name not in functions.FILES:
+            self._refuse_function(name, node.function.name)
         call = self.expressions.bind(node.function)
         assert isinstance(call, bound.Call), call
         alias = node.alias.value if node.alias is not None else name
         self._add(alias, None, {column.value: types.UNKNOWN for column in node.columns}, node)
         return bound.FunctionSource(alias, call, tuple(column.value for column in node.columns))
+
+    def _refuse_function(self, name: str, node: ast.Node) -> None:
+        if functions.is_refused(name):
+            raise self.context.error("42501", f"function {name} is not allowed", node)
+        allowed = sorted(functions.TABLE_FUNCTIONS)
+        hint = did_you_mean(name, allowed) or f"FROM can call {', '.join(allowed)}"
+        raise self.context.error("42883", f"table function {name} does not exist", node, hint)
 
     # ---- names
 

@@ -430,4 +430,4 @@ def _balanced(kind: type[exp.Expression], terms: list[exp.Expression]) -> exp.Ex
 
 
 def _function_name(name: str) -> str:
-    return name if name.replace("_", "").replace(".", "").isalnum() else f'"{name}"'
+    return name if name.replace("_", "").replace(".", "").isalnum() else exp.to_identifier(name, quoted=True).sql("duckdb")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -55,6 +56,7 @@ class History(RuleBasedStateMachine):
         self.model = Model()
         self.committed = self.model
         self.saved: list[tuple[str, Model]] = []
+        self.pinned: list[tuple[RuntimeStorage, Model]] = []
 
     def refused(self, act: Any, sqlstate: str) -> None:
         with pytest.raises(Error) as error:
@@ -82,6 +84,17 @@ class History(RuleBasedStateMachine):
         assert self.storage.update_token(token, **fields) == (row is not None)
         if row:
             row.update(fields)
+
+    @rule(key=KEYS)
+    def fail(self, key: str) -> None:
+        """A statement that stores rows before it fails: none may remain, none that others see be overwritten."""
+        rows = pa.table({"key": [key + "1", key + "2"], "coords": [[9.0] * 8] * 2, "weight": [0.5, 7.0]})
+        self.refused(lambda: self.storage.create_tokens(rows), "23514")
+
+    @rule()
+    def pin(self) -> None:
+        """What a snapshot shows never changes, not even one of a transaction that was rolled back."""
+        self.pinned = [*self.pinned[-3:], (self.storage.snapshot(), copy.deepcopy(self.model))]
 
     @rule(token=IDS)
     def delete(self, token: int) -> None:
@@ -167,6 +180,8 @@ class History(RuleBasedStateMachine):
         if not self.storage.in_transaction or len(self.model.tokens) % 2:
             self.compare(self.storage, self.model)
         self.compare(self.other, self.committed)
+        for snapshot, model in self.pinned:
+            self.compare(snapshot, model)
 
 
 History.TestCase.settings = settings(
@@ -178,7 +193,6 @@ test_history = History.TestCase
 def test_a_long_history_crosses_segments_trees_and_compressed_rows() -> None:
     """Small histories stay in one segment; this one moves, deletes and connects over many."""
     import numpy as np
-    import pyarrow as pa
 
     rng = np.random.default_rng(9)
     storage = RuntimeStorage.memory()

@@ -1,5 +1,6 @@
 //! Results out and tables in, both as Arrow streams.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch, StructArray};
@@ -13,6 +14,7 @@ use pyo3::types::{PyCapsule, PyDict, PyList, PyTuple};
 use pyo3_arrow::PyTable;
 use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
 
+use crate::enter::stay;
 use crate::error::raise;
 
 /// A finished result: rows of one version of the store, made Arrow or Python only when asked for.
@@ -23,9 +25,7 @@ pub(crate) struct PyRelation {
 
 impl From<Relation> for PyRelation {
     fn from(relation: Relation) -> Self {
-        Self {
-            relation: Arc::new(relation),
-        }
+        Self { relation: Arc::new(relation) }
     }
 }
 
@@ -71,21 +71,26 @@ impl PyRelation {
         let rows = PyList::empty(py);
         let mut row: Vec<Bound<'py, PyAny>> = Vec::with_capacity(width);
         let mut failed = None;
-        self.relation
-            .visit(start, count.unwrap_or(usize::MAX), |_, column, cell| {
-                if failed.is_some() {
-                    return;
-                }
-                let done = to_python(py, cell).and_then(|value| {
-                    row.push(value);
-                    if column + 1 == width {
-                        rows.append(PyTuple::new(py, row.drain(..))?)
-                    } else {
-                        Ok(())
-                    }
-                });
-                failed = done.err();
+        let count = count.unwrap_or(usize::MAX);
+        if width == 0 {
+            let left = self.relation.len().saturating_sub(start).min(count);
+            (0..left).try_for_each(|_| rows.append(PyTuple::empty(py)))?;
+            return Ok(rows);
+        }
+        let visit = |_, column, cell: Cell<'_>| {
+            if failed.is_some() {
+                return;
+            }
+            let done = to_python(py, cell).and_then(|value| {
+                row.push(value);
+                if column + 1 == width { rows.append(PyTuple::new(py, row.drain(..))?) } else { Ok(()) }
             });
+            failed = done.err();
+        };
+        stay(py, || {
+            self.relation.visit(start, count, visit);
+            Ok(())
+        })?;
         failed.map_or(Ok(rows), Err)
     }
 
@@ -96,9 +101,13 @@ impl PyRelation {
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let field = Field::new_struct("", self.relation.schema().fields().clone(), false);
-        let arrays = self.relation.batches().map(|batch| match batch {
-            Ok(batch) => Ok(Arc::new(StructArray::from(batch)) as _),
-            Err(error) => Err(ArrowError::ComputeError(error.to_string())),
+        let mut batches = self.relation.batches();
+        // A panic must not cross into the C that asks for batches.
+        let arrays = std::iter::from_fn(move || match catch_unwind(AssertUnwindSafe(|| batches.next())) {
+            Ok(None) => None,
+            Ok(Some(Ok(batch))) => Some(Ok(Arc::new(StructArray::from(batch)) as _)),
+            Ok(Some(Err(error))) => Some(Err(ArrowError::ComputeError(error.to_string()))),
+            Err(_) => Some(Err(ArrowError::ComputeError("internal error: panic".to_owned()))),
         });
         let reader = ArrayIterator::new(arrays, field.into());
         Ok(to_stream_pycapsule(py, Box::new(reader), requested_schema)?)
@@ -117,23 +126,15 @@ pub(crate) fn batches(table: &Bound<'_, PyAny>) -> PyResult<Vec<RecordBatch>> {
             table.get_type().name()?
         )));
     }
-    let table: PyTable = table.extract().map_err(|error| {
-        raise(
-            table.py(),
-            &Error::bad_content(format!("the Arrow stream cannot be read: {error}")),
-        )
-    })?;
+    let table: PyTable = table
+        .extract()
+        .map_err(|error| raise(table.py(), &Error::bad_content(format!("the Arrow stream cannot be read: {error}"))))?;
     let (batches, _) = table.into_inner();
     for batch in &batches {
         for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
             valid_text(column.as_ref()).map_err(|error| {
                 let name = field.name().escape_debug().to_string();
-                Python::attach(|py| {
-                    raise(
-                        py,
-                        &Error::bad_content(format!("column \"{name}\" is damaged: {error}")),
-                    )
-                })
+                Python::attach(|py| raise(py, &Error::bad_content(format!("column \"{name}\" is damaged: {error}"))))
             })?;
         }
     }
@@ -178,19 +179,12 @@ pub(crate) fn json_text(props: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
         return Ok(None);
     }
     if !props.is_instance_of::<PyDict>() {
-        return Err(PyTypeError::new_err(format!(
-            "props must be a dict, not {}",
-            props.get_type().name()?
-        )));
+        return Err(PyTypeError::new_err(format!("props must be a dict, not {}", props.get_type().name()?)));
     }
     let keywords = PyDict::new(py);
     keywords.set_item("allow_nan", false)?;
     keywords.set_item("ensure_ascii", false)?;
-    let dumped = imports(py)?
-        .dumps
-        .bind(py)
-        .call((props,), Some(&keywords))
-        .and_then(|text| text.extract::<String>());
+    let dumped = imports(py)?.dumps.bind(py).call((props,), Some(&keywords)).and_then(|text| text.extract::<String>());
     dumped.map(Some).map_err(|error| {
         let found = raise(py, &Error::invalid_text("props cannot be written as JSON"));
         found.set_cause(py, Some(error));
@@ -200,10 +194,7 @@ pub(crate) fn json_text(props: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
 
 /// Microseconds since 1970 as an aware datetime.
 pub(crate) fn datetime(py: Python<'_>, micros: i64) -> PyResult<Bound<'_, PyAny>> {
-    let (days, rest) = (
-        micros.div_euclid(86_400_000_000),
-        micros.rem_euclid(86_400_000_000),
-    );
+    let (days, rest) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000));
     let (year, month, day) = civil(days);
     let seconds = rest / 1_000_000;
     let imports = imports(py)?;
@@ -228,11 +219,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 

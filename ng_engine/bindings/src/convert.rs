@@ -28,17 +28,24 @@ fn narrow(py: Python<'_>, value: f64) -> PyResult<f32> {
     if value.is_finite() && narrowed.is_finite() {
         return Ok(narrowed);
     }
-    fail(
-        py,
-        Error::out_of_range("a coordinate is not a finite number that float32 can hold"),
-    )
+    fail(py, Error::out_of_range("a coordinate is not a finite number that float32 can hold"))
 }
 
 fn wrong_count(py: Python<'_>, count: usize) -> PyErr {
-    raise(
-        py,
-        &Error::invalid_text(format!("a point has eight coordinates, not {count}")),
-    )
+    raise(py, &Error::invalid_text(format!("a point has eight coordinates, not {count}")))
+}
+
+/// A number as float64, or TypeError; one that float64 cannot hold is 22003.
+pub(crate) fn real_number(value: &Bound<'_, PyAny>, what: &str) -> PyResult<f64> {
+    value.extract().map_err(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(value.py()) {
+            return raise(value.py(), &Error::out_of_range(format!("{what} is out of range")));
+        }
+        match value.get_type().name() {
+            Ok(name) => PyTypeError::new_err(format!("{what} must be a number, not {name}")),
+            Err(error) => error,
+        }
+    })
 }
 
 /// A number that is no bool and no text.
@@ -71,11 +78,7 @@ pub(crate) fn point(value: &Bound<'_, PyAny>) -> PyResult<Point> {
         return Ok(point);
     }
     if let Ok(array) = value.extract::<PyReadonlyArray1<'_, f32>>() {
-        return row(
-            py,
-            array.as_array().iter().map(|x| f64::from(*x)),
-            array.as_array().len(),
-        );
+        return row(py, array.as_array().iter().map(|x| f64::from(*x)), array.as_array().len());
     }
     if let Ok(array) = value.extract::<PyReadonlyArray1<'_, f64>>() {
         return row(py, array.as_array().iter().copied(), array.as_array().len());
@@ -84,10 +87,7 @@ pub(crate) fn point(value: &Bound<'_, PyAny>) -> PyResult<Point> {
         return fail(py, Error::invalid_text("a point is eight numbers, not text"));
     }
     let Ok(items) = value.try_iter() else {
-        return Err(PyTypeError::new_err(format!(
-            "a point is eight numbers, not {}",
-            value.get_type().name()?
-        )));
+        return Err(PyTypeError::new_err(format!("a point is eight numbers, not {}", value.get_type().name()?)));
     };
     let mut count = 0;
     for item in items {
@@ -99,11 +99,7 @@ pub(crate) fn point(value: &Bound<'_, PyAny>) -> PyResult<Point> {
             break;
         }
     }
-    if count == 8 {
-        Ok(point)
-    } else {
-        Err(wrong_count(py, count))
-    }
+    if count == 8 { Ok(point) } else { Err(wrong_count(py, count)) }
 }
 
 fn row(py: Python<'_>, values: impl Iterator<Item = f64>, len: usize) -> PyResult<Point> {
@@ -129,10 +125,7 @@ pub(crate) fn points(value: &Bound<'_, PyAny>) -> PyResult<Points> {
     let py = value.py();
     if let Ok(array) = value.extract::<PyReadonlyArray2<'_, f32>>() {
         let rows = array.as_array();
-        let many = rows
-            .rows()
-            .into_iter()
-            .map(|r| row(py, r.iter().map(|x| f64::from(*x)), r.len()));
+        let many = rows.rows().into_iter().map(|r| row(py, r.iter().map(|x| f64::from(*x)), r.len()));
         return many.collect::<PyResult<_>>().map(Points::Many);
     }
     if let Ok(array) = value.extract::<PyReadonlyArray2<'_, f64>>() {
@@ -144,16 +137,10 @@ pub(crate) fn points(value: &Bound<'_, PyAny>) -> PyResult<Points> {
             .collect::<PyResult<_>>()
             .map(Points::Many);
     }
-    if let Ok(list) = value.cast::<PyList>()
-        && list
-            .get_item(0)
-            .is_ok_and(|first| !first.is_instance_of::<PyString>() && first.len().is_ok())
+    if (value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>())
+        && value.get_item(0).is_ok_and(|first| !first.is_instance_of::<PyString>() && first.len().is_ok())
     {
-        return list
-            .iter()
-            .map(|item| point(&item))
-            .collect::<PyResult<_>>()
-            .map(Points::Many);
+        return value.try_iter()?.map(|item| point(&item?)).collect::<PyResult<_>>().map(Points::Many);
     }
     point(value).map(Points::One)
 }
@@ -166,49 +153,29 @@ pub(crate) fn eight(value: &Bound<'_, PyAny>, what: &str) -> PyResult<[f64; 8]> 
         numbers.push(number(&item?)?);
     }
     let count = numbers.len();
-    numbers.try_into().map_err(|_| {
-        raise(
-            py,
-            &Error::invalid_text(format!("{what} are eight numbers, not {count}")),
-        )
-    })
+    numbers.try_into().map_err(|_| raise(py, &Error::invalid_text(format!("{what} are eight numbers, not {count}"))))
 }
 
 /// An integer in i64's range, or TypeError, or 22003.
 pub(crate) fn integer(value: &Bound<'_, PyAny>, what: &str) -> PyResult<i64> {
     if let Ok(int) = value.cast::<PyInt>() {
         if !value.is_instance_of::<PyBool>() {
-            return int.extract().map_err(|_| {
-                raise(
-                    value.py(),
-                    &Error::out_of_range(format!("{what} is out of range")),
-                )
-            });
+            return int
+                .extract()
+                .map_err(|_| raise(value.py(), &Error::out_of_range(format!("{what} is out of range"))));
         }
     } else if let Ok(index) = value.call_method0("__index__") {
         // numpy's integers
-        return index.extract().map_err(|_| {
-            raise(
-                value.py(),
-                &Error::out_of_range(format!("{what} is out of range")),
-            )
-        });
+        return index.extract().map_err(|_| raise(value.py(), &Error::out_of_range(format!("{what} is out of range"))));
     }
-    Err(PyTypeError::new_err(format!(
-        "{what} must be an integer, not {}",
-        value.get_type().name()?
-    )))
+    Err(PyTypeError::new_err(format!("{what} must be an integer, not {}", value.get_type().name()?)))
 }
 
 /// A count: an integer ≥ 0, or 22023.
 pub(crate) fn count(value: &Bound<'_, PyAny>, what: &str) -> PyResult<usize> {
     let number = integer(value, what)?;
-    usize::try_from(number).map_err(|_| {
-        raise(
-            value.py(),
-            &Error::invalid_value(format!("{what} must not be negative")),
-        )
-    })
+    usize::try_from(number)
+        .map_err(|_| raise(value.py(), &Error::invalid_value(format!("{what} must not be negative"))))
 }
 
 /// A count as an argument: a number of rows, of hops.
@@ -233,9 +200,7 @@ pub(crate) fn token_ref(value: &Bound<'_, PyAny>) -> PyResult<TokenRef> {
 
 /// Text that is valid Unicode: a lone surrogate is 22P02.
 pub(crate) fn text(value: &Bound<'_, PyString>) -> PyResult<String> {
-    value
-        .extract::<String>()
-        .map_err(|_| raise(value.py(), &Error::invalid_text("the text is not valid Unicode")))
+    value.extract::<String>().map_err(|_| raise(value.py(), &Error::invalid_text("the text is not valid Unicode")))
 }
 
 /// One token or many.
@@ -262,10 +227,7 @@ pub(crate) fn metric(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Metric
     let Some(value) = value else { return Ok(None) };
     let (scale, period): (Bound<'_, PyAny>, Bound<'_, PyAny>) = value.extract()?;
     let (scale, period) = (eight(&scale, "scales")?, eight(&period, "periods")?);
-    checked(
-        value.py(),
-        ng_core::cdna::check_scales(&scale).and_then(|()| ng_core::cdna::check_periods(&period)),
-    )?;
+    checked(value.py(), ng_core::cdna::check_scales(&scale).and_then(|()| ng_core::cdna::check_periods(&period)))?;
     Ok(Some(Metric::new(scale, period)))
 }
 
@@ -281,13 +243,9 @@ fn time(value: &Bound<'_, PyDateTime>) -> PyResult<i64> {
     } else {
         value.clone().into_any()
     };
-    let epoch = datetime
-        .getattr("datetime")?
-        .call1((1970, 1, 1, 0, 0, 0, 0, utc))?;
+    let epoch = datetime.getattr("datetime")?.call1((1970, 1, 1, 0, 0, 0, 0, utc))?;
     let since = value.sub(epoch)?;
-    since
-        .floor_div(datetime.getattr("timedelta")?.call1((0, 0, 1))?)?
-        .extract()
+    since.floor_div(datetime.getattr("timedelta")?.call1((0, 0, 1))?)?.extract()
 }
 
 fn value(item: &Bound<'_, PyAny>) -> PyResult<Value> {
@@ -304,24 +262,18 @@ fn value(item: &Bound<'_, PyAny>) -> PyResult<Value> {
         return time(moment).map(Value::Time);
     }
     if item.is_instance_of::<PyBool>() {
-        return fail(
-            item.py(),
-            Error::type_mismatch("a column cannot be compared with a boolean"),
-        );
+        return fail(item.py(), Error::type_mismatch("a column cannot be compared with a boolean"));
     }
     if item.hasattr("__index__")? {
         return match item.extract::<i64>() {
             Ok(int) => Ok(Value::Int(int)),
-            Err(_) => item.extract::<f64>().map(Value::Float),
+            Err(_) => real_number(item, "a number").map(Value::Float),
         };
     }
     // numpy's float32, Decimal
-    item.extract::<f64>().map(Value::Float).map_err(|_| {
-        raise(
-            item.py(),
-            &Error::type_mismatch("a column cannot be compared with a value of this type"),
-        )
-    })
+    item.extract::<f64>()
+        .map(Value::Float)
+        .map_err(|_| raise(item.py(), &Error::type_mismatch("a column cannot be compared with a value of this type")))
 }
 
 fn op(name: &str) -> Option<Op> {
@@ -344,35 +296,20 @@ pub(crate) fn predicate(filter: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Pr
 fn node(filter: &Bound<'_, PyAny>, depth: usize) -> PyResult<Predicate> {
     let py = filter.py();
     if depth > 200 {
-        return fail(
-            py,
-            Error::limit_exceeded("the filter is nested deeper than 200 levels"),
-        );
+        return fail(py, Error::limit_exceeded("the filter is nested deeper than 200 levels"));
     }
     let malformed = || PyTypeError::new_err("a filter is a tuple as described by ng_engine.Filter");
     let tuple = filter.cast::<PyTuple>().map_err(|_| malformed())?;
-    let name: String = tuple
-        .get_item(0)
-        .and_then(|n| n.extract())
-        .map_err(|_| malformed())?;
+    let name: String = tuple.get_item(0).and_then(|n| n.extract()).map_err(|_| malformed())?;
     let item = |i: usize| tuple.get_item(i).map_err(|_| malformed());
     let column = || -> PyResult<String> { item(1)?.extract().map_err(|_| malformed()) };
-    let rest = || {
-        tuple
-            .iter()
-            .skip(1)
-            .map(|child| node(&child, depth + 1))
-            .collect::<PyResult<Vec<_>>>()
-    };
+    let rest = || tuple.iter().skip(1).map(|child| node(&child, depth + 1)).collect::<PyResult<Vec<_>>>();
     Ok(match name.as_str() {
         "and" => Predicate::And(rest()?),
         "or" => Predicate::Or(rest()?),
         "const" => Predicate::Const(item(1)?.extract()?),
         "in" | "not_in" => {
-            let values = item(2)?
-                .try_iter()?
-                .map(|v| value(&v?))
-                .collect::<PyResult<Vec<_>>>()?;
+            let values = item(2)?.try_iter()?.map(|v| value(&v?)).collect::<PyResult<Vec<_>>>()?;
             Predicate::In(column()?, values, name == "not_in")
         }
         "is_null" => Predicate::IsNull(column()?, false),

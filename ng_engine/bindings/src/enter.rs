@@ -7,10 +7,7 @@ use pyo3::prelude::*;
 use crate::error::{internal, raise};
 
 /// Run engine code detached from the interpreter; its error, or its panic, becomes a `neurograph.Error`.
-pub(crate) fn enter<T: Send>(
-    py: Python<'_>,
-    work: impl FnOnce() -> ng_core::Result<T> + Send,
-) -> PyResult<T> {
+pub(crate) fn enter<T: Send>(py: Python<'_>, work: impl FnOnce() -> ng_core::Result<T> + Send) -> PyResult<T> {
     match py.detach(|| catch_unwind(AssertUnwindSafe(work))) {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(error)) => Err(raise(py, &error)),

@@ -3,30 +3,31 @@
 //! A whole, dense segment becomes Arrow without a copy: the buffers are the segment's own chunks, kept alive by it.
 
 use std::borrow::Cow;
-use std::ptr::NonNull;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use arrow_array::builder::{PrimitiveBuilder, StringBuilder};
-use arrow_array::types::{
-    Float32Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt16Type,
-};
+use arrow_array::types::{Float32Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt16Type};
 use arrow_array::{
-    Array, ArrayRef, ArrowPrimitiveType, DictionaryArray, FixedSizeListArray, Float64Array, Int16Array,
-    Int32Array, Int64Array, PrimitiveArray, RecordBatch, RecordBatchOptions, StringArray,
-    TimestampMicrosecondArray, new_null_array,
+    Array, ArrayRef, Float64Array, Int16Array, Int32Array, Int64Array, PrimitiveArray, RecordBatch, RecordBatchOptions,
+    StringArray, new_null_array,
 };
-use arrow_buffer::{Buffer, ScalarBuffer};
-use arrow_schema::{DataType, Field as ArrowField, Fields, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field as ArrowField, Fields, Schema, SchemaRef};
 
+use crate::arrays::{
+    coords_array, data_type, gathered, integers, mutabilities, optional_times, share, shared_ids, text_array, times,
+    type_array,
+};
+use crate::chunk::TextChunk;
 use crate::connection::{ConnectionColumns, NEVER};
 use crate::error::{Error, Result};
-use crate::segment::{Cell as Stored, Chunk, SEGMENT_BITS, Segment, TextChunk};
+use crate::segment::{SEGMENT_BITS, Segment};
 use crate::snapshot::Snapshot;
 use crate::token::{Token, TokenColumns};
 use crate::vocabulary::Mutability;
 
 /// Rows gathered into one batch at the most.
 const BATCH_ROWS: usize = 1 << 16;
+/// Bytes of text in one batch at the most.
+const TEXT_BYTES: usize = 1 << 30;
 
 /// One of the two tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,9 +187,7 @@ pub struct Relation {
 pub fn column(snapshot: &Snapshot, table: TableKind, name: &str) -> Option<Column> {
     let named = |list: &[(&str, Column)]| list.iter().find(|(n, _)| *n == name).map(|(_, c)| *c);
     match table {
-        TableKind::Tokens => {
-            named(&TOKEN_COLUMNS).or_else(|| Some(Column::Axis(snapshot.catalog.axis(name)? as u8)))
-        }
+        TableKind::Tokens => named(&TOKEN_COLUMNS).or_else(|| Some(Column::Axis(snapshot.catalog.axis(name)? as u8))),
         TableKind::Connections => named(&CONNECTION_COLUMNS),
     }
 }
@@ -212,10 +211,7 @@ impl Relation {
                     let origin = match extras.iter().position(|(n, _)| n == name) {
                         Some(i) => Origin::Extra(i),
                         None => Origin::Table(column(&snapshot, table, name).ok_or_else(|| {
-                            Error::undefined_column(format!(
-                                "column \"{}\" does not exist",
-                                name.escape_debug()
-                            ))
+                            Error::undefined_column(format!("column \"{}\" does not exist", name.escape_debug()))
                         })?),
                     };
                     Ok((Cow::Owned(name.clone()), origin))
@@ -223,15 +219,7 @@ impl Relation {
                 .collect::<Result<Vec<_>>>()?,
         };
         let extras = extras.into_iter().map(|(_, extra)| extra).collect();
-        Ok(Self {
-            snapshot,
-            table,
-            columns,
-            rows,
-            extras,
-            work: Work::default(),
-            access: "scan",
-        })
+        Ok(Self { snapshot, table, columns, rows, extras, work: Work::default(), access: "scan" })
     }
 
     /// The same with what finding it cost.
@@ -283,7 +271,8 @@ impl Relation {
 
     /// Give every value of `count` rows from `start` on to `visit(row, column, cell)`, row by row.
     pub fn visit(&self, start: usize, count: usize, mut visit: impl FnMut(usize, usize, Cell<'_>)) {
-        let count = count.min(self.len().saturating_sub(start));
+        let start = start.min(self.len());
+        let count = count.min(self.len() - start);
         let mut row_of = self.row_numbers(start, count);
         for i in 0..count {
             let row = row_of.next().unwrap_or_default();
@@ -322,10 +311,9 @@ impl Relation {
                     let array = self.extras[*i].array();
                     (array.data_type().clone(), array.is_nullable())
                 }
-                Origin::Table(column) => (
-                    data_type(*column),
-                    matches!(column, Column::Key | Column::Props | Column::LastActivatedAt),
-                ),
+                Origin::Table(column) => {
+                    (data_type(*column), matches!(column, Column::Key | Column::Props | Column::LastActivatedAt))
+                }
             };
             ArrowField::new(&**name, data_type, nullable)
         });
@@ -340,53 +328,81 @@ impl Relation {
             Rows::All => self.snapshot.connections.segments(),
             Rows::List(_) | Rows::Computed(_) => self.len().div_ceil(BATCH_ROWS),
         };
-        (0..steps)
-            .map(move |step| this.batch(step, &schema))
-            .filter(|b| b.as_ref().map_or(true, |b| b.num_rows() > 0))
+        (0..steps).flat_map(move |step| this.step(step, &schema))
     }
 
-    fn batch(&self, step: usize, schema: &SchemaRef) -> Result<RecordBatch> {
-        let (range, rows);
+    /// The batches of one segment, or of so many rows of a list.
+    fn step(&self, step: usize, schema: &SchemaRef) -> Vec<Result<RecordBatch>> {
+        let range = step * BATCH_ROWS..self.len().min((step + 1) * BATCH_ROWS);
         match &self.rows {
             Rows::All => {
-                let first = (step as u32) << SEGMENT_BITS;
-                if let Some(batch) = self.whole_segment(step, schema)? {
-                    return Ok(batch);
-                }
-                let number = |slot: usize| first + slot as u32;
-                rows = match self.table {
-                    TableKind::Tokens => self
-                        .snapshot
-                        .tokens
-                        .segment(step)
-                        .live_slots()
-                        .map(number)
-                        .collect(),
-                    TableKind::Connections => self
-                        .snapshot
-                        .connections
-                        .segment(step)
-                        .live_slots()
-                        .map(number)
-                        .collect(),
+                let number = |slot: usize| ((step as u32) << SEGMENT_BITS) + slot as u32;
+                let rows: Vec<u32> = match self.table {
+                    TableKind::Tokens => self.snapshot.tokens.segment(step).live_slots().map(number).collect(),
+                    TableKind::Connections => {
+                        self.snapshot.connections.segment(step).live_slots().map(number).collect()
+                    }
                 };
-                range = 0..0; // no computed column goes with a whole table
+                if self.pieces(&rows).nth(1).is_none()
+                    && let Some(whole) = self.whole_segment(step, schema).transpose()
+                {
+                    return if rows.is_empty() { Vec::new() } else { vec![whole] };
+                }
+                self.gathered(&rows, 0, schema)
             }
-            Rows::List(list) => {
-                range = step * BATCH_ROWS..list.len().min((step + 1) * BATCH_ROWS);
-                rows = list[range.clone()].to_vec();
-            }
-            Rows::Computed(n) => {
-                range = step * BATCH_ROWS..(*n).min((step + 1) * BATCH_ROWS);
-                rows = Vec::new();
+            Rows::List(rows) => self.gathered(&rows[range.clone()], range.start, schema),
+            Rows::Computed(_) => {
+                let arrays = self.columns.iter().filter_map(|(_, origin)| match origin {
+                    Origin::Extra(i) => Some(self.extras[*i].array().slice(range.start, range.len())),
+                    Origin::Table(_) => None,
+                });
+                vec![record_batch(schema, arrays.collect(), range.len())]
             }
         }
-        let len = if range.is_empty() { rows.len() } else { range.len() };
-        let arrays = self.columns.iter().map(|(_, origin)| match origin {
-            Origin::Extra(i) => self.extras[*i].array().slice(range.start, range.len()),
-            Origin::Table(column) => self.gather(&rows, *column),
-        });
-        record_batch(schema, arrays.collect(), len)
+    }
+
+    /// Batches of copied values; computed columns begin at `first`.
+    fn gathered(&self, rows: &[u32], mut first: usize, schema: &SchemaRef) -> Vec<Result<RecordBatch>> {
+        let piece = |piece: &[u32]| {
+            let arrays = self.columns.iter().map(|(_, origin)| match origin {
+                Origin::Extra(i) => self.extras[*i].array().slice(first, piece.len()),
+                Origin::Table(column) => self.gather(piece, *column),
+            });
+            let batch = record_batch(schema, arrays.collect(), piece.len());
+            first += piece.len();
+            batch
+        };
+        self.pieces(rows).map(piece).collect()
+    }
+
+    /// The rows in runs whose text fits an Arrow array, which counts its bytes in 32 bits.
+    fn pieces<'a>(&self, rows: &'a [u32]) -> impl Iterator<Item = &'a [u32]> {
+        let texts: Vec<Column> = self.columns.iter().filter_map(|(_, origin)| table_column(*origin)).collect();
+        let texts: Vec<Column> = texts.into_iter().filter(|c| matches!(c, Column::Key | Column::Props)).collect();
+        let length = |row: u32| {
+            let bytes = |column: &Column| match cell(&self.snapshot, self.table, row, *column) {
+                Cell::Text(text) | Cell::Json(text) => text.len(),
+                _ => 0,
+            };
+            texts.iter().map(bytes).sum::<usize>()
+        };
+        let mut ends = Vec::new();
+        if !texts.is_empty() {
+            let mut bytes = 0;
+            for (i, row) in rows.iter().enumerate() {
+                let more = length(*row);
+                if bytes + more > TEXT_BYTES {
+                    ends.push(i);
+                    bytes = 0;
+                }
+                bytes += more;
+            }
+        }
+        if !rows.is_empty() {
+            ends.push(rows.len());
+        }
+        let mut start = 0;
+        ends.into_iter().map(move |end| &rows[std::mem::replace(&mut start, end)..end])
     }
 
     /// The batch of a segment without deleted rows: buffers shared with the segment.
@@ -397,32 +413,16 @@ impl Relation {
                 if !segment.is_dense() {
                     return Ok(None);
                 }
-                let wanted = self
-                    .columns
-                    .iter()
-                    .filter_map(|(_, origin)| table_column(*origin));
-                (
-                    segment.len(),
-                    wanted
-                        .map(|c| self.share_token(segment.columns(), segment.len(), c))
-                        .collect(),
-                )
+                let wanted = self.columns.iter().filter_map(|(_, origin)| table_column(*origin));
+                (segment.len(), wanted.map(|c| self.share_token(segment.columns(), segment.len(), c)).collect())
             }
             TableKind::Connections => {
                 let segment = self.snapshot.connections.segment(number);
                 if !segment.is_dense() {
                     return Ok(None);
                 }
-                let wanted = self
-                    .columns
-                    .iter()
-                    .filter_map(|(_, origin)| table_column(*origin));
-                (
-                    segment.len(),
-                    wanted
-                        .map(|c| self.share_connection(segment.columns(), segment.len(), c))
-                        .collect(),
-                )
+                let wanted = self.columns.iter().filter_map(|(_, origin)| table_column(*origin));
+                (segment.len(), wanted.map(|c| self.share_connection(segment.columns(), segment.len(), c)).collect())
             }
         };
         record_batch(schema, arrays, len).map(Some)
@@ -433,31 +433,21 @@ impl Relation {
         match column {
             Column::Id => shared_ids(&columns.id, len),
             Column::Coords => {
-                let values =
-                    PrimitiveArray::<Float32Type>::new(share::<_, f32>(&columns.coords, len * 8), None);
+                let values = PrimitiveArray::<Float32Type>::new(share::<_, f32>(&columns.coords, len * 8), None);
                 coords_array(Arc::new(values), len)
             }
-            Column::Weight => Arc::new(PrimitiveArray::<Float32Type>::new(
-                share(&columns.weight, len),
-                None,
-            )),
-            Column::Flags => Arc::new(PrimitiveArray::<UInt16Type>::new(
-                share(&columns.flags, len),
-                None,
-            )),
-            Column::Type => type_array(
-                Int16Array::new(share(&columns.kind, len), None),
-                catalog.token_types.dictionary(),
-            ),
+            Column::Weight => Arc::new(PrimitiveArray::<Float32Type>::new(share(&columns.weight, len), None)),
+            Column::Flags => Arc::new(PrimitiveArray::<UInt16Type>::new(share(&columns.flags, len), None)),
+            Column::Type => {
+                type_array(Int16Array::new(share(&columns.kind, len), None), catalog.token_types.dictionary())
+            }
             Column::CreatedAt => times(PrimitiveArray::new(share(&columns.created_at, len), None)),
             Column::UpdatedAt => times(PrimitiveArray::new(share(&columns.updated_at, len), None)),
             Column::Key => text_array(columns.key.as_deref(), 0..len),
             Column::Props => text_array(columns.props.as_deref(), 0..len),
             Column::Axis(axis) => {
                 let points = columns.coords.slice(len).iter();
-                Arc::new(PrimitiveArray::<Float32Type>::from_iter_values(
-                    points.map(|p| p[axis as usize]),
-                ))
+                Arc::new(PrimitiveArray::<Float32Type>::from_iter_values(points.map(|p| p[axis as usize])))
             }
             _ => new_null_array(&data_type(column), len),
         }
@@ -465,8 +455,7 @@ impl Relation {
 
     fn share_connection(&self, columns: &ConnectionColumns, len: usize, column: Column) -> ArrayRef {
         let catalog = &self.snapshot.catalog;
-        let real =
-            |chunk| -> ArrayRef { Arc::new(PrimitiveArray::<Float32Type>::new(share(chunk, len), None)) };
+        let real = |chunk| -> ArrayRef { Arc::new(PrimitiveArray::<Float32Type>::new(share(chunk, len), None)) };
         match column {
             Column::Id => shared_ids(&columns.id, len),
             Column::Source => shared_ids(&columns.source, len),
@@ -475,14 +464,10 @@ impl Relation {
             Column::Weight => real(&columns.weight),
             Column::Confidence => real(&columns.confidence),
             Column::Rigidity => real(&columns.rigidity),
-            Column::Type => type_array(
-                Int16Array::new(share(&columns.kind, len), None),
-                catalog.connection_types.dictionary(),
-            ),
-            Column::Evidence => Arc::new(PrimitiveArray::<Int32Type>::new(
-                share(&columns.evidence, len),
-                None,
-            )),
+            Column::Type => {
+                type_array(Int16Array::new(share(&columns.kind, len), None), catalog.connection_types.dictionary())
+            }
+            Column::Evidence => Arc::new(PrimitiveArray::<Int32Type>::new(share(&columns.evidence, len), None)),
             Column::CreatedAt => times(PrimitiveArray::new(share(&columns.created_at, len), None)),
             Column::UpdatedAt => times(PrimitiveArray::new(share(&columns.updated_at, len), None)),
             Column::Props => text_array(columns.props.as_deref(), 0..len),
@@ -497,26 +482,14 @@ impl Relation {
         let (snapshot, table) = (&*self.snapshot, self.table);
         let cells = rows.iter().map(|row| cell(snapshot, table, *row, column));
         match data_type(column) {
-            DataType::Int64 => {
-                gathered::<Int64Type>(cells, |c| if let Cell::Int(v) = c { Some(v) } else { None })
+            DataType::Int64 => gathered::<Int64Type>(cells, |c| if let Cell::Int(v) = c { Some(v) } else { None }),
+            DataType::Int32 => {
+                gathered::<Int32Type>(cells, |c| if let Cell::Int(v) = c { Some(v as i32) } else { None })
             }
-            DataType::Int32 => gathered::<Int32Type>(cells, |c| {
-                if let Cell::Int(v) = c {
-                    Some(v as i32)
-                } else {
-                    None
-                }
-            }),
-            DataType::UInt16 => gathered::<UInt16Type>(cells, |c| {
-                if let Cell::Int(v) = c {
-                    Some(v as u16)
-                } else {
-                    None
-                }
-            }),
-            DataType::Float32 => {
-                gathered::<Float32Type>(cells, |c| if let Cell::Real(v) = c { Some(v) } else { None })
+            DataType::UInt16 => {
+                gathered::<UInt16Type>(cells, |c| if let Cell::Int(v) = c { Some(v as u16) } else { None })
             }
+            DataType::Float32 => gathered::<Float32Type>(cells, |c| if let Cell::Real(v) = c { Some(v) } else { None }),
             DataType::Timestamp(..) => {
                 let time = |c| if let Cell::Time(v) = c { Some(v) } else { None };
                 let array = PrimitiveArray::<TimestampMicrosecondType>::from_iter(cells.map(time));
@@ -537,9 +510,8 @@ impl Relation {
                 mutabilities(codes)
             }
             DataType::Dictionary(..) => {
-                let codes = Int16Array::from_iter_values(
-                    rows.iter().map(|row| type_code(snapshot, table, *row) as i16),
-                );
+                let codes =
+                    Int16Array::from_iter_values(rows.iter().map(|row| type_code(snapshot, table, *row) as i16));
                 let types = match table {
                     TableKind::Tokens => &snapshot.catalog.token_types,
                     TableKind::Connections => &snapshot.catalog.connection_types,
@@ -557,27 +529,14 @@ impl Relation {
     }
 }
 
-fn all_columns(
-    rows: &Rows,
-    table: TableKind,
-    extras: &[(&'static str, Extra)],
-) -> Vec<(Cow<'static, str>, Origin)> {
+fn all_columns(rows: &Rows, table: TableKind, extras: &[(&'static str, Extra)]) -> Vec<(Cow<'static, str>, Origin)> {
     let of_table: &[(&'static str, Column)] = match (rows, table) {
         (Rows::Computed(_), _) => &[],
         (_, TableKind::Tokens) => &TOKEN_COLUMNS,
         (_, TableKind::Connections) => &CONNECTION_COLUMNS,
     };
-    let of_table = of_table
-        .iter()
-        .map(|(name, column)| (Cow::Borrowed(*name), Origin::Table(*column)));
-    of_table
-        .chain(
-            extras
-                .iter()
-                .enumerate()
-                .map(|(i, (name, _))| (Cow::Borrowed(*name), Origin::Extra(i))),
-        )
-        .collect()
+    let of_table = of_table.iter().map(|(name, column)| (Cow::Borrowed(*name), Origin::Table(*column)));
+    of_table.chain(extras.iter().enumerate().map(|(i, (name, _))| (Cow::Borrowed(*name), Origin::Extra(i)))).collect()
 }
 
 fn table_column(origin: Origin) -> Option<Column> {
@@ -614,12 +573,7 @@ pub fn cell(snapshot: &Snapshot, table: TableKind, row: u32, column: Column) -> 
     }
 }
 
-fn token_cell<'a>(
-    snapshot: &'a Snapshot,
-    columns: &'a TokenColumns,
-    slot: usize,
-    column: Column,
-) -> Cell<'a> {
+fn token_cell<'a>(snapshot: &'a Snapshot, columns: &'a TokenColumns, slot: usize, column: Column) -> Cell<'a> {
     let text = |chunk: &'a Option<Arc<TextChunk>>| chunk.as_ref().and_then(|c| c.get_ref(slot));
     match column {
         Column::Id => Cell::Int(columns.id.get(slot) as i64),
@@ -660,32 +614,8 @@ fn connection_cell<'a>(
             NEVER => Cell::Null,
             at => Cell::Time(at),
         },
-        Column::Props => columns
-            .props
-            .as_ref()
-            .and_then(|c| c.get_ref(slot))
-            .map_or(Cell::Null, Cell::Json),
+        Column::Props => columns.props.as_ref().and_then(|c| c.get_ref(slot)).map_or(Cell::Null, Cell::Json),
         _ => Cell::Null,
-    }
-}
-
-static COORDS_ITEM: LazyLock<Arc<ArrowField>> =
-    LazyLock::new(|| Arc::new(ArrowField::new("item", DataType::Float32, false)));
-
-fn data_type(column: Column) -> DataType {
-    match column {
-        Column::Id | Column::Source | Column::Target | Column::Activations => DataType::Int64,
-        Column::Key | Column::Props => DataType::Utf8,
-        Column::Type | Column::Mutability => {
-            DataType::Dictionary(Box::new(DataType::Int16), Box::new(DataType::Utf8))
-        }
-        Column::Coords => DataType::FixedSizeList(COORDS_ITEM.clone(), 8),
-        Column::Axis(_) | Column::Weight | Column::Confidence | Column::Rigidity => DataType::Float32,
-        Column::Flags => DataType::UInt16,
-        Column::Evidence | Column::Levels => DataType::Int32,
-        Column::CreatedAt | Column::UpdatedAt | Column::LastActivatedAt => {
-            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
-        }
     }
 }
 
@@ -696,66 +626,4 @@ fn record_batch(schema: &SchemaRef, arrays: Vec<ArrayRef>, len: usize) -> Result
         message: e.to_string().into(),
         hint: None,
     })
-}
-
-/// The first `len` values of a chunk as an Arrow buffer that keeps the chunk alive; `A` is how Arrow reads `T`'s bytes.
-fn share<T: Stored, A: arrow_buffer::ArrowNativeType>(chunk: &Arc<Chunk<T>>, len: usize) -> ScalarBuffer<A> {
-    let bytes = len * size_of::<A>();
-    let cells = chunk.slice(bytes / size_of::<T>());
-    let pointer = NonNull::from(cells).cast::<u8>();
-    // SAFETY: the prefix of the chunk is initialised, aligned, never written again while shared, and kept alive by the owner.
-    let buffer = unsafe { Buffer::from_custom_allocation(pointer, bytes, chunk.clone()) };
-    ScalarBuffer::new(buffer, 0, len)
-}
-
-fn shared_ids(chunk: &Arc<Chunk<u64>>, len: usize) -> ArrayRef {
-    Arc::new(PrimitiveArray::<Int64Type>::new(share(chunk, len), None))
-}
-
-fn type_array(codes: Int16Array, names: ArrayRef) -> ArrayRef {
-    // SAFETY: every stored code is below the catalog's length, which is the dictionary's.
-    Arc::new(unsafe { DictionaryArray::<Int16Type>::new_unchecked(codes, names) })
-}
-
-fn mutabilities(codes: impl Iterator<Item = u8>) -> ArrayRef {
-    static NAMES: LazyLock<ArrayRef> =
-        LazyLock::new(|| Arc::new(StringArray::from_iter_values(Mutability::NAMES)));
-    type_array(Int16Array::from_iter_values(codes.map(i16::from)), NAMES.clone())
-}
-
-fn coords_array(values: ArrayRef, len: usize) -> ArrayRef {
-    debug_assert_eq!(values.len(), len * 8);
-    Arc::new(FixedSizeListArray::new(COORDS_ITEM.clone(), 8, values, None))
-}
-
-fn times(array: TimestampMicrosecondArray) -> ArrayRef {
-    Arc::new(array.with_timezone("UTC"))
-}
-
-fn optional_times(values: impl Iterator<Item = i64>) -> ArrayRef {
-    times(PrimitiveArray::from_iter(
-        values.map(|t| (t != NEVER).then_some(t)),
-    ))
-}
-
-fn integers(values: impl Iterator<Item = i32>) -> ArrayRef {
-    Arc::new(Int32Array::from_iter_values(values))
-}
-
-fn text_array(chunk: Option<&TextChunk>, slots: std::ops::Range<usize>) -> ArrayRef {
-    let Some(chunk) = chunk else {
-        return new_null_array(&DataType::Utf8, slots.len());
-    };
-    let mut builder = StringBuilder::with_capacity(slots.len(), slots.len() * 16);
-    slots.for_each(|slot| builder.append_option(chunk.get_ref(slot)));
-    Arc::new(builder.finish())
-}
-
-fn gathered<'a, T: ArrowPrimitiveType>(
-    cells: impl Iterator<Item = Cell<'a>>,
-    value: impl Fn(Cell<'a>) -> Option<T::Native>,
-) -> ArrayRef {
-    let mut builder = PrimitiveBuilder::<T>::with_capacity(cells.size_hint().0);
-    cells.for_each(|cell| builder.append_option(value(cell)));
-    Arc::new(builder.finish())
 }

@@ -37,11 +37,7 @@ pub struct TypeNames {
 
 impl Clone for TypeNames {
     fn clone(&self) -> Self {
-        Self {
-            names: self.names.clone(),
-            codes: self.codes.clone(),
-            dictionary: OnceLock::new(),
-        }
+        Self { names: self.names.clone(), codes: self.codes.clone(), dictionary: OnceLock::new() }
     }
 }
 
@@ -66,10 +62,7 @@ impl TypeNames {
 
     /// The code of a name, in any case.
     pub fn code(&self, name: &str) -> Option<u16> {
-        self.codes
-            .get(name)
-            .copied()
-            .or_else(|| self.codes.get(name.to_lowercase().as_str()).copied())
+        self.codes.get(name).copied().or_else(|| self.codes.get(name.to_lowercase().as_str()).copied())
     }
 
     /// The name of a code in use.
@@ -79,10 +72,7 @@ impl TypeNames {
 
     /// Every (name, code) in the order of the codes, gaps left out.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u16)> {
-        (0u16..)
-            .zip(&self.names)
-            .filter(|(code, name)| self.codes.get(*name) == Some(code))
-            .map(|(c, n)| (&**n, c))
+        (0u16..).zip(&self.names).filter(|(code, name)| self.codes.get(*name) == Some(code)).map(|(c, n)| (&**n, c))
     }
 
     /// How many codes there are, gaps included.
@@ -97,29 +87,19 @@ impl TypeNames {
 
     /// The Arrow dictionary of the `type` column: index = code.
     pub fn dictionary(&self) -> ArrayRef {
-        self.dictionary
-            .get_or_init(|| Arc::new(StringArray::from_iter_values(self.names.iter())))
-            .clone()
+        self.dictionary.get_or_init(|| Arc::new(StringArray::from_iter_values(self.names.iter()))).clone()
     }
 
     /// Give a new name its code.
     fn add(&mut self, name: &str) -> Result<u16> {
         let name = name.to_lowercase();
-        if name.is_empty()
-            || name.len() > NAME_BYTES
-            || name.starts_with('#')
-            || name.chars().any(char::is_control)
-        {
-            return Err(Error::invalid_text("invalid type name").hint(
-                "a type name is 1 to 255 bytes, without control characters, and does not begin with #",
-            ));
+        if name.is_empty() || name.len() > NAME_BYTES || name.starts_with('#') || name.chars().any(char::is_control) {
+            return Err(Error::invalid_text("invalid type name")
+                .hint("a type name is 1 to 255 bytes, without control characters, and does not begin with #"));
         }
         let code = self.names.len().max(FIRST_USER_TYPE as usize);
         if code > LAST_TYPE as usize {
-            return Err(Error::limit_exceeded(format!(
-                "more than {} type names",
-                LAST_TYPE
-            )));
+            return Err(Error::limit_exceeded(format!("more than {} type names", LAST_TYPE)));
         }
         self.push(code as u16, &name);
         Ok(code as u16)
@@ -150,9 +130,7 @@ impl Catalog {
         let axes: Vec<Arc<str>> = axes.iter().map(|a| a.as_str().into()).collect();
         Ok(Self {
             version: 0,
-            axes: axes
-                .try_into()
-                .map_err(|_| Error::invalid_value("a store has eight axes"))?,
+            axes: axes.try_into().map_err(|_| Error::invalid_value("a store has eight axes"))?,
             token_types: Arc::new(TypeNames::with_builtins(ENTITY_TYPES.into_iter())),
             connection_types: Arc::new(TypeNames::with_builtins(FAMILIES.iter().flat_map(|f| f.members))),
         })
@@ -188,10 +166,7 @@ impl Catalog {
 
 fn check_axes(axes: &[String]) -> Result<()> {
     if axes.len() != 8 {
-        return Err(Error::invalid_value(format!(
-            "a store has eight axes, {} names given",
-            axes.len()
-        )));
+        return Err(Error::invalid_value(format!("a store has eight axes, {} names given", axes.len())));
     }
     for (i, axis) in axes.iter().enumerate() {
         let first = axis.chars().next();
@@ -200,8 +175,9 @@ fn check_axes(axes: &[String]) -> Result<()> {
             && axis.len() <= 63;
         let numbered = matches!(axis.as_bytes(), [b'l', b'1'..=b'8']) && axis.as_bytes()[1] != b'1' + i as u8;
         if !plain || numbered || COLUMNS.contains(&axis.as_str()) || axes[..i].contains(axis) {
-            return Err(Error::invalid_value(format!("\"{}\" cannot name axis {}", axis.escape_debug(), i + 1))
-                .hint("axis names are eight different identifiers, none of them a column's name or another axis' number"));
+            return Err(Error::invalid_value(format!("\"{}\" cannot name axis {}", axis.escape_debug(), i + 1)).hint(
+                "axis names are eight different identifiers, none of them a column's name or another axis' number",
+            ));
         }
     }
     Ok(())
@@ -228,22 +204,9 @@ mod tests {
     fn axes_are_eight_distinct_identifiers() {
         let names = |s: &str| s.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let catalog = Catalog::new(Some(&names("a b c d e f g h"))).unwrap();
-        assert_eq!(
-            (catalog.axis("c"), catalog.axis("L3"), catalog.axis("x")),
-            (Some(2), Some(2), None)
-        );
-        for bad in [
-            "a b c d e f g",
-            "a b c d e f g g",
-            "a b c d e f g key",
-            "l2 b c d e f g h",
-            "a b c d e f g h-i",
-        ] {
-            assert_eq!(
-                Catalog::new(Some(&names(bad))).unwrap_err().sqlstate,
-                "22023",
-                "{bad}"
-            );
+        assert_eq!((catalog.axis("c"), catalog.axis("L3"), catalog.axis("x")), (Some(2), Some(2), None));
+        for bad in ["a b c d e f g", "a b c d e f g g", "a b c d e f g key", "l2 b c d e f g h", "a b c d e f g h-i"] {
+            assert_eq!(Catalog::new(Some(&names(bad))).unwrap_err().sqlstate, "22023", "{bad}");
         }
     }
 }

@@ -16,12 +16,8 @@ pub mod flags {
     /// Unknown type names are refused.
     pub const STRICT: u32 = 8;
     /// Every bit in use, by name.
-    pub const NAMES: [(&str, u32); 4] = [
-        ("validation", VALIDATION),
-        ("events", EVENTS),
-        ("mutation", MUTATION),
-        ("strict", STRICT),
-    ];
+    pub const NAMES: [(&str, u32); 4] =
+        [("validation", VALIDATION), ("events", EVENTS), ("mutation", MUTATION), ("strict", STRICT)];
     /// All of them.
     pub const ALL: u32 = VALIDATION | EVENTS | MUTATION | STRICT;
 }
@@ -110,14 +106,7 @@ pub struct Profile {
 pub const CUSTOM: u8 = 255;
 
 impl Profile {
-    fn built_in(
-        id: u8,
-        name: &'static str,
-        alias: &'static str,
-        scale: [f64; 8],
-        limits: [u32; 3],
-        bits: u32,
-    ) -> Self {
+    fn built_in(id: u8, name: &'static str, alias: &'static str, scale: [f64; 8], limits: [u32; 3], bits: u32) -> Self {
         Self {
             id,
             name,
@@ -125,22 +114,11 @@ impl Profile {
             metric: Metric::new(scale, [0.0; 8]),
             bounds: [None; 8],
             token_weight: Range { low: 0.0, high: 1.0 },
-            connection_weight: Range {
-                low: -10.0,
-                high: 10.0,
-            },
+            connection_weight: Range { low: -10.0, high: 10.0 },
             rigidity: Range { low: 0.0, high: 1.0 },
-            degrees: DegreeLimits {
-                outward: limits[0],
-                inward: limits[1],
-                total: limits[2],
-            },
+            degrees: DegreeLimits { outward: limits[0], inward: limits[1], total: limits[2] },
             flags: bits,
-            mode: if name == "quarantine" {
-                Mode::Quarantine
-            } else {
-                Mode::Enforce
-            },
+            mode: if name == "quarantine" { Mode::Quarantine } else { Mode::Enforce },
             rate: 0.125,
             decay: 0.0625,
         }
@@ -176,14 +154,7 @@ impl Cdna {
         let usual = VALIDATION | EVENTS;
         let known = vec![
             Profile::built_in(0, "default", "balanced", [1.0; 8], [0, 0, 0], usual),
-            Profile::built_in(
-                1,
-                "explorer",
-                "",
-                [1.0, 1.5, 1.2, 2.0, 3.0, 2.5, 2.0, 5.0],
-                [2000, 2000, 4000],
-                usual,
-            ),
+            Profile::built_in(1, "explorer", "", [1.0, 1.5, 1.2, 2.0, 3.0, 2.5, 2.0, 5.0], [2000, 2000, 4000], usual),
             Profile::built_in(
                 2,
                 "analyst",
@@ -209,27 +180,18 @@ impl Cdna {
                 usual | STRICT,
             ),
         ];
-        Self {
-            active: Arc::new(known[0].clone()),
-            known: Arc::new(known),
-        }
+        Self { active: Arc::new(known[0].clone()), known: Arc::new(known) }
     }
 
     /// A profile by id.
     pub fn by_id(&self, id: i64) -> Result<&Profile> {
-        self.known
-            .iter()
-            .find(|p| i64::from(p.id) == id)
-            .ok_or_else(|| self.unknown(&id.to_string()))
+        self.known.iter().find(|p| i64::from(p.id) == id).ok_or_else(|| self.unknown(&id.to_string()))
     }
 
     /// A profile by name or alias, in any case.
     pub fn by_name(&self, name: &str) -> Result<&Profile> {
         let lower = name.to_lowercase();
-        let found = self
-            .known
-            .iter()
-            .find(|p| p.name == lower || (!p.alias.is_empty() && p.alias == lower));
+        let found = self.known.iter().find(|p| p.name == lower || (!p.alias.is_empty() && p.alias == lower));
         found.ok_or_else(|| self.unknown(name))
     }
 
@@ -242,27 +204,20 @@ impl Cdna {
     /// Put a known profile in force.
     #[must_use]
     pub fn with_active(&self, profile: &Profile) -> Self {
-        Self {
-            active: Arc::new(profile.clone()),
-            known: self.known.clone(),
-        }
+        Self { active: Arc::new(profile.clone()), known: self.known.clone() }
     }
 
     /// Put the user's own profile in force: the present one with other scales.
     pub fn with_scales(&self, scale: [f64; 8]) -> Result<Self> {
         check_scales(&scale)?;
-        Ok(self.with_custom(
-            self.active
-                .customised(|p| p.metric = Metric::new(scale, *p.metric.period())),
-        ))
+        Ok(self.with_custom(self.active.customised(|p| p.metric = Metric::new(scale, *p.metric.period()))))
     }
 
     /// Put the user's own profile in force: the present one with other flags.
     pub fn with_flags(&self, bits: i64) -> Result<Self> {
         let known = u32::try_from(bits).ok().filter(|b| b & !flags::ALL == 0);
         let bits = known.ok_or_else(|| {
-            Error::out_of_range("CDNA flags out of range")
-                .hint("validation 1, events 2, mutation 4, strict 8")
+            Error::out_of_range("CDNA flags out of range").hint("validation 1, events 2, mutation 4, strict 8")
         })?;
         Ok(self.with_custom(self.active.customised(|p| p.flags = bits)))
     }
@@ -271,10 +226,7 @@ impl Cdna {
         let mut known = (*self.known).clone();
         known.retain(|p| p.id != CUSTOM);
         known.push(custom.clone());
-        Self {
-            active: Arc::new(custom),
-            known: Arc::new(known),
-        }
+        Self { active: Arc::new(custom), known: Arc::new(known) }
     }
 }
 
@@ -287,10 +239,7 @@ impl Default for Cdna {
 /// Scales are finite and not negative.
 pub fn check_scales(scale: &[f64; 8]) -> Result<()> {
     match scale.iter().position(|s| !s.is_finite() || *s < 0.0) {
-        Some(axis) => Err(Error::out_of_range(format!(
-            "the scale of axis {} is not a finite number ≥ 0",
-            axis + 1
-        ))),
+        Some(axis) => Err(Error::out_of_range(format!("the scale of axis {} is not a finite number ≥ 0", axis + 1))),
         None => Ok(()),
     }
 }
@@ -298,10 +247,7 @@ pub fn check_scales(scale: &[f64; 8]) -> Result<()> {
 /// Periods are finite and not negative; 0 is a linear axis.
 pub fn check_periods(period: &[f64; 8]) -> Result<()> {
     match period.iter().position(|p| !p.is_finite() || *p < 0.0) {
-        Some(axis) => Err(Error::out_of_range(format!(
-            "the period of axis {} is not a finite number ≥ 0",
-            axis + 1
-        ))),
+        Some(axis) => Err(Error::out_of_range(format!("the period of axis {} is not a finite number ≥ 0", axis + 1))),
         None => Ok(()),
     }
 }

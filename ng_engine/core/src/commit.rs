@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cdna::Cdna;
+use crate::chunk::{Chunk, TextChunk};
 use crate::connection::{Connection, DEFAULT_TYPE};
 use crate::error::{Error, Result};
 use crate::guardian::{self, Change};
 use crate::index::adjacency::{Adjacency, Direction, Link};
 use crate::index::keys::RowMap;
-use crate::metric::Point;
-use crate::segment::{Chunk, Table, TextChunk};
+use crate::request::{ConnectionPatch, NewConnection, NewToken, OnConflict, TokenPatch};
+use crate::segment::Table;
 use crate::snapshot::{Snapshot, TokenRef};
 use crate::token::{DEFAULT_WEIGHT, Token, check_coords, check_id, check_key, check_props, flags};
 use crate::vocabulary::{Mutability, default_mutability};
@@ -21,101 +22,12 @@ const BULK: usize = 1 << 16;
 /// Ids are exposed as signed.
 const LAST_ID: u64 = i64::MAX as u64;
 
-/// A token as the writer asks for it; what is absent gets its default.
-#[derive(Clone, Debug, Default)]
-pub struct NewToken<'a> {
-    /// An id not in use, or the next one.
-    pub id: Option<i64>,
-    /// Unique.
-    pub key: Option<&'a str>,
-    /// A type name; a new one makes a new type.
-    pub kind: Option<&'a str>,
-    /// The position.
-    pub coords: Point,
-    /// See [`DEFAULT_WEIGHT`].
-    pub weight: Option<f32>,
-    /// See [`flags`].
-    pub flags: Option<u16>,
-    /// The text of a JSON object.
-    pub props: Option<&'a str>,
-}
-
-/// What to change of a token. An inner `None` removes.
-#[derive(Clone, Debug, Default)]
-pub struct TokenPatch<'a> {
-    /// Another key, or none.
-    pub key: Option<Option<&'a str>>,
-    /// Another type.
-    pub kind: Option<&'a str>,
-    /// Another position.
-    pub coords: Option<Point>,
-    /// Single axes of the position.
-    pub axes: [Option<f32>; 8],
-    /// Another weight.
-    pub weight: Option<f32>,
-    /// Other flags.
-    pub flags: Option<u16>,
-    /// Other props, or none.
-    pub props: Option<Option<&'a str>>,
-}
-
-/// A connection as the writer asks for it.
-#[derive(Clone, Debug)]
-pub struct NewConnection<'a> {
-    /// An id not in use, or the next one.
-    pub id: Option<i64>,
-    /// Where it leaves.
-    pub source: TokenRef,
-    /// Where it enters.
-    pub target: TokenRef,
-    /// A type name; a new one makes a new type.
-    pub kind: Option<&'a str>,
-    /// Default 1.
-    pub weight: Option<f32>,
-    /// Default 0.5.
-    pub confidence: Option<f32>,
-    /// Default 0.5.
-    pub rigidity: Option<f32>,
-    /// By name; the family's unless given.
-    pub mutability: Option<&'a str>,
-    /// Bit mask of axes.
-    pub levels: Option<u8>,
-    /// The text of a JSON object.
-    pub props: Option<&'a str>,
-}
-
-/// What to change of a connection.
-#[derive(Clone, Debug, Default)]
-pub struct ConnectionPatch<'a> {
-    /// Another weight.
-    pub weight: Option<f32>,
-    /// Another confidence.
-    pub confidence: Option<f32>,
-    /// Another rigidity.
-    pub rigidity: Option<f32>,
-    /// Another mutability, by name.
-    pub mutability: Option<&'a str>,
-    /// Another axis mask.
-    pub levels: Option<u8>,
-    /// Other props, or none.
-    pub props: Option<Option<&'a str>>,
-}
-
-/// What to do with a row whose id, key or triple exists.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnConflict {
-    /// 23505.
-    #[default]
-    Fail,
-    /// Leave it out.
-    Nothing,
-}
-
 /// The writer's private snapshot.
 pub struct Working {
     snapshot: Snapshot,
     now: i64,
     changed: bool,
+    /// Links listed in the graph index, in order.
     links: Vec<Link>,
 }
 
@@ -125,24 +37,26 @@ pub struct Mark {
     snapshot: Snapshot,
     changed: bool,
     links: usize,
+    /// Slots claimed in the tails then: by this writer, or by others whose rows must not be overwritten.
+    claimed: (u32, u32),
 }
 
 /// Microseconds since 1970, UTC.
 pub fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_micros() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as i64)
 }
 
 impl Working {
-    /// Start from a snapshot.
+    /// Start a single statement from a snapshot.
     pub fn new(base: &Snapshot) -> Self {
-        Self {
-            snapshot: base.clone(),
-            now: now(),
-            changed: false,
-            links: Vec::new(),
-        }
+        Self { snapshot: base.clone(), now: now(), changed: false, links: Vec::new() }
+    }
+
+    /// Start a transaction, whose readers see what nobody else does.
+    pub fn transaction(base: &Snapshot) -> Self {
+        let mut working = Self::new(base);
+        working.snapshot.adjacency = Arc::new(base.adjacency.with_own(&[]));
+        working
     }
 
     /// The state so far.
@@ -161,25 +75,49 @@ impl Working {
             snapshot: self.snapshot.clone(),
             changed: self.changed,
             links: self.links.len(),
+            claimed: (self.snapshot.tokens.claimed(), self.snapshot.connections.claimed()),
         }
     }
 
     /// Go back. `exposed` says that somebody may hold rows written since, which are then never overwritten.
     pub fn restore(&mut self, mark: Mark, exposed: bool) {
-        for link in self.links.drain(mark.links..) {
-            mark.snapshot.adjacency.remove(link);
-        }
-        if !exposed {
-            mark.snapshot.tokens.unclaim();
-            mark.snapshot.connections.unclaim();
-        }
+        let undone = self.links.split_off(mark.links);
+        let shared = Arc::ptr_eq(&self.snapshot.adjacency, &mark.snapshot.adjacency);
         self.snapshot = mark.snapshot;
         self.changed = mark.changed;
+        if exposed {
+            self.snapshot.adjacency = Arc::new(self.snapshot.adjacency.with_own(&self.links));
+        } else {
+            if shared {
+                undone.into_iter().rev().for_each(|link| self.snapshot.adjacency.pop(link));
+            }
+            self.snapshot.tokens.unclaim(mark.claimed.0);
+            self.snapshot.connections.unclaim(mark.claimed.1);
+        }
+    }
+
+    /// Run one statement: if it fails, or panics, none of it remains.
+    pub fn statement<T>(&mut self, statement: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        struct Undo<'a>(&'a mut Working, Option<Mark>);
+        impl Drop for Undo<'_> {
+            fn drop(&mut self) {
+                if let Some(mark) = self.1.take() {
+                    // Nobody reads between the start and the end of a statement.
+                    self.0.restore(mark, false);
+                }
+            }
+        }
+        let mark = self.mark();
+        let mut undo = Undo(self, Some(mark));
+        let done = statement(undo.0)?;
+        undo.1 = None;
+        Ok(done)
     }
 
     /// The snapshot to publish.
     pub fn finish(mut self) -> Snapshot {
         self.snapshot.version += 1;
+        self.snapshot.adjacency = Arc::new(self.snapshot.adjacency.without_own(&self.links));
         self.snapshot
     }
 
@@ -219,10 +157,7 @@ impl Working {
         if let (Some(key), Some(hash)) = (new.key, hash) {
             check_key(key)?;
             if self.snapshot.find_hashed_key(key, hash).is_some() {
-                return taken(format!(
-                    "a token with key \"{}\" exists already",
-                    key.escape_debug()
-                ));
+                return taken(format!("a token with key \"{}\" exists already", key.escape_debug()));
             }
         }
         if let Some(props) = new.props {
@@ -241,8 +176,11 @@ impl Working {
         };
         guardian::check(&self.snapshot.cdna.active, Change::Token(&token))?;
         let row = self.snapshot.tokens.push(id, token)?;
-        if let Some(hash) = hash {
-            self.snapshot.keys.insert_new(hash, row);
+        if let Some(hash) = hash
+            && self.snapshot.keys.insert_new(hash, row)
+        {
+            let thinned = self.snapshot.keys.thinned(hash, |row| self.snapshot.tokens.is_live(row));
+            self.snapshot.keys = Arc::new(thinned);
         }
         self.snapshot.next_token = self.snapshot.next_token.max(id + 1);
         self.changed = true;
@@ -258,11 +196,7 @@ impl Working {
         let mut token = old.clone();
         let only_flags = patch.only_flags();
         if !only_flags && (old.flags & flags::MUTABLE == 0 || old.flags & flags::LOCKED != 0) {
-            let why = if old.flags & flags::LOCKED != 0 {
-                "locked"
-            } else {
-                "not mutable"
-            };
+            let why = if old.flags & flags::LOCKED != 0 { "locked" } else { "not mutable" };
             return Err(Error::not_allowed(format!("token {} is {why}", old.id))
                 .hint("change its flags first: MUTABLE 4 must be set and LOCKED 128 must not"));
         }
@@ -301,8 +235,11 @@ impl Working {
     }
 
     fn store_token(&mut self, row: u32, old: &Token, new: Token) {
-        if new.coords != old.coords && self.snapshot.spatial.holds(row) {
-            Arc::make_mut(&mut self.snapshot.spatial).mark_stale(row);
+        if new.coords != old.coords {
+            self.snapshot.moves += 1;
+            if self.snapshot.spatial.holds(row) {
+                Arc::make_mut(&mut self.snapshot.spatial).mark_stale(row);
+            }
         }
         if let Some(key) = new.key.as_deref().filter(|_| new.key != old.key) {
             self.snapshot.keys.insert(RowMap::hash(key), row);
@@ -334,16 +271,10 @@ impl Working {
     /// Delete a live token's row and its connections; how many connections went.
     pub fn delete_token(&mut self, row: u32) -> usize {
         let mut connections = Vec::new();
-        self.snapshot
-            .adjacency
-            .hops(&self.snapshot, row, Direction::Both, |hop| {
-                connections.push(hop.connection)
-            });
+        self.snapshot.adjacency.hops(&self.snapshot, row, Direction::Both, |hop| connections.push(hop.connection));
         connections.sort_unstable();
         connections.dedup();
-        connections
-            .iter()
-            .for_each(|connection| self.delete_connection(*connection));
+        connections.iter().for_each(|connection| self.delete_connection(*connection));
         self.snapshot.tokens.delete(row);
         self.changed = true;
         connections.len()
@@ -370,11 +301,7 @@ impl Working {
     }
 
     /// Store a connection; its id, or `None` where `on_conflict` leaves it out.
-    pub fn create_connection(
-        &mut self,
-        new: &NewConnection<'_>,
-        on_conflict: OnConflict,
-    ) -> Result<Option<u64>> {
+    pub fn create_connection(&mut self, new: &NewConnection<'_>, on_conflict: OnConflict) -> Result<Option<u64>> {
         self.connect(new, on_conflict, true)
     }
 
@@ -385,8 +312,10 @@ impl Working {
         rows: impl Iterator<Item = Result<NewConnection<'a>>>,
         on_conflict: OnConflict,
     ) -> Result<Vec<u64>> {
-        // Degrees are counted in the graph index, so it may lag only where nobody counts.
-        let listed = count < BULK || guardian::limits_degrees(&self.snapshot.cdna.active);
+        // Degrees are counted in the graph index, so it may lag only where nobody counts; and links that a transaction
+        // may undo are listed.
+        let many = count >= BULK.max(self.snapshot.adjacency.covered() as usize / 2);
+        let listed = !many || self.snapshot.adjacency.has_own() || guardian::limits_degrees(&self.snapshot.cdna.active);
         let mut ids = Vec::with_capacity(count.min(BULK));
         self.snapshot.triples.reserve(count.min(1 << 26));
         for new in rows {
@@ -398,37 +327,23 @@ impl Working {
         Ok(ids)
     }
 
-    fn connect(
-        &mut self,
-        new: &NewConnection<'_>,
-        on_conflict: OnConflict,
-        listed: bool,
-    ) -> Result<Option<u64>> {
+    fn connect(&mut self, new: &NewConnection<'_>, on_conflict: OnConflict, listed: bool) -> Result<Option<u64>> {
         let end = |token: &TokenRef| {
             self.snapshot.find_token(token).ok_or_else(|| match token {
                 TokenRef::Id(id) => Error::missing_token(format!("token {id} does not exist")),
-                TokenRef::Key(key) => {
-                    Error::missing_token(format!("token \"{}\" does not exist", key.escape_debug()))
-                }
+                TokenRef::Key(key) => Error::missing_token(format!("token \"{}\" does not exist", key.escape_debug())),
             })
         };
         let (source_row, target_row) = (end(&new.source)?, end(&new.target)?);
-        let (source, target) = (
-            self.snapshot.tokens.id(source_row),
-            self.snapshot.tokens.id(target_row),
-        );
-        let kind = new
-            .kind
-            .map_or(Ok(DEFAULT_TYPE), |name| self.connection_type(name))?;
+        let (source, target) = (self.snapshot.tokens.id(source_row), self.snapshot.tokens.id(target_row));
+        let known = new.kind.map_or(Some(DEFAULT_TYPE), |name| self.snapshot.catalog.connection_types.code(name));
         let taken = |what: String| match on_conflict {
             OnConflict::Nothing => Ok(None),
             OnConflict::Fail => Err(Error::duplicate(what)),
         };
-        if self.snapshot.find_triple(source, target, kind).is_some() {
+        if let Some(kind) = known.filter(|kind| self.snapshot.find_triple(source, target, *kind).is_some()) {
             let name = self.snapshot.catalog.connection_types.name(kind);
-            return taken(format!(
-                "a connection of type {name} from {source} to {target} exists already"
-            ));
+            return taken(format!("a connection of type {name} from {source} to {target} exists already"));
         }
         let id = match new.id {
             Some(id) => {
@@ -443,6 +358,10 @@ impl Working {
         if let Some(props) = new.props {
             check_props(props)?;
         }
+        let kind = match (known, new.kind) {
+            (Some(kind), _) => kind,
+            (None, name) => self.connection_type(name.unwrap_or_default())?,
+        };
         let connection = Connection {
             id,
             source,
@@ -461,16 +380,9 @@ impl Working {
         guardian::check(&self.snapshot.cdna.active, Change::Connection(&connection))?;
         self.check_degrees(source_row, target_row)?;
         let row = self.snapshot.connections.push(id, connection)?;
-        self.snapshot
-            .triples
-            .insert_new(RowMap::hash(&(source, target, kind)), row);
+        self.snapshot.triples.insert_new(RowMap::hash(&(source, target, kind)), row);
         if listed {
-            let link = Link {
-                source: source_row,
-                target: target_row,
-                connection: row,
-                kind,
-            };
+            let link = Link { source: source_row, target: target_row, connection: row, kind };
             self.snapshot.adjacency.push(link);
             self.links.push(link);
         }
@@ -486,16 +398,10 @@ impl Working {
         }
         let degree = |token: u32, direction| {
             let mut count = 0;
-            self.snapshot
-                .adjacency
-                .hops(&self.snapshot, token, direction, |_| count += 1);
+            self.snapshot.adjacency.hops(&self.snapshot, token, direction, |_| count += 1);
             count
         };
-        let ends: &[u32] = if source == target {
-            &[source]
-        } else {
-            &[source, target]
-        };
+        let ends: &[u32] = if source == target { &[source] } else { &[source, target] };
         for end in ends {
             let outward = degree(*end, Direction::Out) + usize::from(*end == source);
             let inward = degree(*end, Direction::In) + usize::from(*end == target);
@@ -506,6 +412,9 @@ impl Working {
 
     /// Change a live connection's row.
     pub fn update_connection(&mut self, row: u32, patch: &ConnectionPatch<'_>) -> Result<()> {
+        if patch.is_empty() {
+            return Ok(());
+        }
         let old = self.snapshot.connections.read(row);
         let mut new = old.clone();
         new.weight = finite("weight", patch.weight.unwrap_or(old.weight))?;
@@ -579,46 +488,19 @@ impl Working {
             let connections = &self.snapshot.connections;
             let entries = connections.live_rows().map(|row| {
                 let (columns, slot) = connections.columns(row);
-                (
-                    RowMap::hash(&(
-                        columns.source.get(slot),
-                        columns.target.get(slot),
-                        columns.kind.get(slot),
-                    )),
-                    row,
-                )
+                (RowMap::hash(&(columns.source.get(slot), columns.target.get(slot), columns.kind.get(slot))), row)
             });
             self.snapshot.triples = Arc::new(RowMap::build(entries));
         }
     }
 }
 
-impl TokenPatch<'_> {
-    /// Whether nothing but the flags is to be changed.
-    fn only_flags(&self) -> bool {
-        self.key.is_none()
-            && self.kind.is_none()
-            && self.coords.is_none()
-            && self.axes.iter().all(Option::is_none)
-            && self.weight.is_none()
-            && self.props.is_none()
-    }
-}
-
 fn next_id(next: u64) -> Result<u64> {
-    if next > LAST_ID {
-        Err(Error::limit_exceeded("ids are exhausted"))
-    } else {
-        Ok(next)
-    }
+    if next > LAST_ID { Err(Error::limit_exceeded("ids are exhausted")) } else { Ok(next) }
 }
 
 fn finite(what: &str, value: f32) -> Result<f32> {
-    if value.is_finite() {
-        Ok(value + 0.0)
-    } else {
-        Err(Error::out_of_range(format!("{what} is not a finite number")))
-    }
+    if value.is_finite() { Ok(value + 0.0) } else { Err(Error::out_of_range(format!("{what} is not a finite number"))) }
 }
 
 fn unit(what: &str, value: f32) -> Result<f32> {

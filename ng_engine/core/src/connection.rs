@@ -1,8 +1,9 @@
 //! A connection: a directed, typed, weighted edge that can learn; 76 bytes of columns and sparse props.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use crate::segment::{Chunk, Record, TextChunk, write_text};
+use crate::chunk::{Chunk, TextChunk, write_text};
+use crate::segment::Record;
 use crate::vocabulary::Mutability;
 
 /// The default type, `associated_with`.
@@ -83,6 +84,18 @@ macro_rules! columns {
 
             fn columns() -> ConnectionColumns {
                 ConnectionColumns { $($name: Arc::default(),)* props: None }
+            }
+
+            fn no_columns() -> Arc<ConnectionColumns> {
+                static NONE: LazyLock<Arc<ConnectionColumns>> = LazyLock::new(|| Arc::new(Connection::columns()));
+                NONE.clone()
+            }
+
+            fn copy(columns: &ConnectionColumns, len: usize) -> ConnectionColumns {
+                ConnectionColumns {
+                    $($name: columns.$name.copy(len),)*
+                    props: TextChunk::copy(&columns.props, len),
+                }
             }
 
             fn wants_text(&self, columns: &ConnectionColumns) -> bool {

@@ -146,12 +146,10 @@ impl TestKind {
             (Self::Wide(op, c), Datum::Int(v)) => op.holds(compare_exactly(*v, *c)),
             (Self::Real(op, c), Datum::Real(v)) => v.partial_cmp(c).is_some_and(|o| op.holds(o)),
             (Self::Text(op, c), Datum::Text(Some(v))) => op.holds((*v).cmp(c)),
-            (Self::Codes(bits), Datum::Code(v)) => bits
-                .get(*v as usize / 64)
-                .is_some_and(|word| word >> (v % 64) & 1 == 1),
-            (Self::IsNull(negated), datum) => {
-                matches!(datum, Datum::Text(None) | Datum::Time(None)) != *negated
+            (Self::Codes(bits), Datum::Code(v)) => {
+                bits.get(*v as usize / 64).is_some_and(|word| word >> (v % 64) & 1 == 1)
             }
+            (Self::IsNull(negated), datum) => matches!(datum, Datum::Text(None) | Datum::Time(None)) != *negated,
             _ => false,
         }
     }
@@ -165,8 +163,7 @@ fn compare_exactly(left: i64, right: f64) -> Ordering {
     } else if right < -LIMIT {
         Ordering::Greater
     } else {
-        left.cmp(&(right.trunc() as i64))
-            .then_with(|| 0.0f64.total_cmp(&(right.fract() + 0.0)))
+        left.cmp(&(right.trunc() as i64)).then_with(|| 0.0f64.total_cmp(&(right.fract() + 0.0)))
     }
 }
 
@@ -188,27 +185,15 @@ pub struct Filter {
 impl Filter {
     /// Passes everything.
     pub fn all() -> Self {
-        Self {
-            node: Node::Const(true),
-        }
+        Self { node: Node::Const(true) }
     }
 
     /// Resolve names and types: 42703 for an unknown column, 42804 for a value that it cannot be compared with.
-    pub fn compile<R: Filtered>(
-        predicate: Option<&Predicate>,
-        snapshot: &Snapshot,
-        metric: &Metric,
-    ) -> Result<Self> {
+    pub fn compile<R: Filtered>(predicate: Option<&Predicate>, snapshot: &Snapshot, metric: &Metric) -> Result<Self> {
         let Some(predicate) = predicate else {
             return Ok(Self::all());
         };
-        Ok(Self {
-            node: Compiler {
-                catalog: &snapshot.catalog,
-                metric,
-            }
-            .node::<R>(predicate)?,
-        })
+        Ok(Self { node: Compiler { catalog: &snapshot.catalog, metric }.node::<R>(predicate)? })
     }
 
     /// Whether every row passes.
@@ -249,9 +234,9 @@ fn evaluate<R: Filtered>(
             let (columns, slot) = table.columns(row);
             R::test(columns, slot, test, depth)
         }
-        Node::Distance(op, point, metric, limit) => distance(point, metric)
-            .partial_cmp(limit)
-            .is_some_and(|ordering| op.holds(ordering)),
+        Node::Distance(op, point, metric, limit) => {
+            distance(point, metric).partial_cmp(limit).is_some_and(|ordering| op.holds(ordering))
+        }
     }
 }
 
@@ -271,38 +256,25 @@ impl Compiler<'_> {
             Predicate::In(column, values, negated) => {
                 // NOT IN with a NULL in the list is never true.
                 let op = if *negated { Op::Ne } else { Op::Eq };
-                let leaves = values
-                    .iter()
-                    .map(|v| self.leaf::<R>(column, op, v))
-                    .collect::<Result<Vec<_>>>()?;
-                if *negated {
-                    Node::And(leaves)
-                } else {
-                    Node::Or(leaves)
-                }
+                let leaves = values.iter().map(|v| self.leaf::<R>(column, op, v)).collect::<Result<Vec<_>>>()?;
+                if *negated { Node::And(leaves) } else { Node::Or(leaves) }
             }
-            Predicate::IsNull(column, negated) => Node::Test(Test {
-                column: self.column::<R>(column)?,
-                kind: TestKind::IsNull(*negated),
-            }),
+            Predicate::IsNull(column, negated) => {
+                Node::Test(Test { column: self.column::<R>(column)?, kind: TestKind::IsNull(*negated) })
+            }
             Predicate::Distance(op, point, metric, limit) => {
                 if limit.is_nan() {
                     return Err(Error::out_of_range("a distance is compared with NaN"));
                 }
-                Node::Distance(
-                    *op,
-                    *point,
-                    metric.clone().unwrap_or_else(|| self.metric.clone()),
-                    *limit,
-                )
+                Node::Distance(*op, *point, metric.clone().unwrap_or_else(|| self.metric.clone()), *limit)
             }
         })
     }
 
     fn column<R: Filtered>(&self, name: &str) -> Result<Column> {
-        R::column(name, self.catalog).map(|c| c.0).ok_or_else(|| {
-            Error::undefined_column(format!("column \"{}\" does not exist", name.escape_debug()))
-        })
+        R::column(name, self.catalog)
+            .map(|c| c.0)
+            .ok_or_else(|| Error::undefined_column(format!("column \"{}\" does not exist", name.escape_debug())))
     }
 
     fn leaf<R: Filtered>(&self, name: &str, op: Op, value: &Value) -> Result<Node> {
@@ -317,16 +289,12 @@ impl Compiler<'_> {
             (_, Value::Null) => return Ok(Node::Const(false)),
             (_, Value::Float(v)) if v.is_nan() => return Err(Error::out_of_range("NaN is not comparable")),
             (Column::Key, Value::Text(text)) => TestKind::Text(op, text.clone()),
-            (Column::Type, Value::Text(text)) => {
-                TestKind::Codes(codes(R::types(self.catalog).iter(), op, text))
-            }
+            (Column::Type, Value::Text(text)) => TestKind::Codes(codes(R::types(self.catalog).iter(), op, text)),
             (Column::Mutability, Value::Text(text)) => {
                 TestKind::Codes(codes(Mutability::NAMES.into_iter().zip(0u16..), op, text))
             }
             (Column::Key | Column::Type | Column::Mutability, _) => return Err(mismatch()),
-            (Column::CreatedAt | Column::UpdatedAt | Column::LastActivatedAt, Value::Time(t)) => {
-                TestKind::Int(op, *t)
-            }
+            (Column::CreatedAt | Column::UpdatedAt | Column::LastActivatedAt, Value::Time(t)) => TestKind::Int(op, *t),
             (Column::CreatedAt | Column::UpdatedAt | Column::LastActivatedAt, _) => return Err(mismatch()),
             (Column::Weight | Column::Axis(_) | Column::Confidence | Column::Rigidity, Value::Int(v)) => {
                 TestKind::Real(op, *v as f32)

@@ -41,21 +41,16 @@ pub struct Refusal {
 
 impl Refusal {
     fn new(rule: impl Into<String>, value: impl ToString, limit: impl Into<String>) -> Self {
-        Self {
-            rule: rule.into(),
-            value: value.to_string(),
-            limit: limit.into(),
-        }
+        Self { rule: rule.into(), value: value.to_string(), limit: limit.into() }
     }
 
     /// The error that the writer gets.
     fn into_error(self, profile: &Profile) -> Error {
         let what = format!("{} is {}, allowed is {}", self.rule, self.value, self.limit);
         match profile.mode {
-            Mode::Enforce => Error::check_violation(format!(
-                "CDNA profile \"{}\" refuses the write: {what}",
-                profile.name
-            )),
+            Mode::Enforce => {
+                Error::check_violation(format!("CDNA profile \"{}\" refuses the write: {what}", profile.name))
+            }
             mode => Error::not_supported(format!(
                 "{} mode is not supported yet: CDNA profile \"{}\" would not accept the write: {what}",
                 mode.name(),
@@ -82,19 +77,11 @@ pub fn validate(snapshot: &Snapshot) -> Result<()> {
                 snapshot.adjacency.hops(snapshot, row, direction, |_| count += 1);
                 count
             };
-            check(
-                profile,
-                Change::Degree {
-                    outward: degree(Direction::Out),
-                    inward: degree(Direction::In),
-                },
-            )?;
+            check(profile, Change::Degree { outward: degree(Direction::Out), inward: degree(Direction::In) })?;
         }
     }
     let connections = &snapshot.connections;
-    connections
-        .live_rows()
-        .try_for_each(|row| check(profile, Change::Connection(&connections.read(row))))
+    connections.live_rows().try_for_each(|row| check(profile, Change::Connection(&connections.read(row))))
 }
 
 /// Whether any degree is limited: counting costs, so callers ask first.
@@ -125,11 +112,9 @@ fn judge(profile: &Profile, change: Change<'_>) -> std::result::Result<(), Refus
             at_most("in-degree", inward, profile.degrees.inward)?;
             at_most("degree", outward + inward, profile.degrees.total)
         }
-        Change::NewType(_) if profile.has(flags::STRICT) => Err(Refusal::new(
-            "type name",
-            "new",
-            "only known names, as the profile is strict",
-        )),
+        Change::NewType(_) if profile.has(flags::STRICT) => {
+            Err(Refusal::new("type name", "new", "only known names, as the profile is strict"))
+        }
         Change::NewType(_) => Ok(()),
     }
 }
@@ -138,11 +123,7 @@ fn within(rule: &str, value: f32, range: Range) -> std::result::Result<(), Refus
     if range.contains(value) {
         return Ok(());
     }
-    Err(Refusal::new(
-        rule,
-        value,
-        format!("{} to {}", range.low, range.high),
-    ))
+    Err(Refusal::new(rule, value, format!("{} to {}", range.low, range.high)))
 }
 
 fn at_most(rule: &str, value: usize, limit: u32) -> std::result::Result<(), Refusal> {
@@ -160,25 +141,16 @@ mod tests {
     #[test]
     fn names_rule_value_and_limit() {
         let cdna = Cdna::new();
-        let token = Token {
-            weight: 1.5,
-            ..Token::default()
-        };
+        let token = Token { weight: 1.5, ..Token::default() };
         let error = check(&cdna.active, Change::Token(&token)).unwrap_err();
         assert_eq!(error.sqlstate, "23514");
-        assert!(
-            error.message.contains("token weight is 1.5, allowed is 0 to 1"),
-            "{error}"
-        );
+        assert!(error.message.contains("token weight is 1.5, allowed is 0 to 1"), "{error}");
     }
 
     #[test]
     fn validation_off_lets_everything_pass() {
         let cdna = Cdna::new().with_flags(0).unwrap();
-        let token = Token {
-            weight: f32::MAX,
-            ..Token::default()
-        };
+        let token = Token { weight: f32::MAX, ..Token::default() };
         assert!(check(&cdna.active, Change::Token(&token)).is_ok());
     }
 
@@ -186,37 +158,11 @@ mod tests {
     fn degrees_and_strictness() {
         let cdna = Cdna::new();
         let analyst = cdna.by_name("analyst").unwrap();
-        assert!(
-            check(
-                analyst,
-                Change::Degree {
-                    outward: 500,
-                    inward: 500
-                }
-            )
-            .is_ok()
-        );
-        assert_eq!(
-            check(
-                analyst,
-                Change::Degree {
-                    outward: 501,
-                    inward: 0
-                }
-            )
-            .unwrap_err()
-            .sqlstate,
-            "23514"
-        );
-        assert_eq!(
-            check(analyst, Change::NewType("x")).unwrap_err().sqlstate,
-            "23514"
-        );
+        assert!(check(analyst, Change::Degree { outward: 500, inward: 500 }).is_ok());
+        assert_eq!(check(analyst, Change::Degree { outward: 501, inward: 0 }).unwrap_err().sqlstate, "23514");
+        assert_eq!(check(analyst, Change::NewType("x")).unwrap_err().sqlstate, "23514");
         assert!(check(&cdna.active, Change::NewType("x")).is_ok());
         let quarantine = cdna.by_name("quarantine").unwrap();
-        assert_eq!(
-            check(quarantine, Change::NewType("x")).unwrap_err().sqlstate,
-            "0A000"
-        );
+        assert_eq!(check(quarantine, Change::NewType("x")).unwrap_err().sqlstate, "0A000");
     }
 }

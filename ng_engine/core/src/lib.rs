@@ -4,9 +4,11 @@
 //! types of this crate and back. Start reading at [`runtime_storage::RuntimeStorage`], one session on a store;
 //! what it sees is a [`snapshot::Snapshot`], what it writes goes through [`commit::Working`] and [`guardian`].
 
+mod arrays;
 pub mod batch;
 pub mod catalog;
 pub mod cdna;
+pub mod chunk;
 pub mod commit;
 pub mod connection;
 pub mod error;
@@ -15,6 +17,7 @@ pub mod guardian;
 pub mod index;
 pub mod metric;
 pub mod ops;
+pub mod request;
 pub mod runtime_storage;
 pub mod segment;
 pub mod snapshot;

@@ -31,12 +31,7 @@ impl Metric {
         debug_assert!(scale.iter().chain(&period).all(|v| v.is_finite() && *v >= 0.0));
         let live = scale.iter().filter(|s| **s != 0.0).count();
         let circular = scale.iter().zip(&period).any(|(s, p)| *s != 0.0 && *p != 0.0);
-        Self {
-            scale,
-            period,
-            live,
-            circular,
-        }
+        Self { scale, period, live, circular }
     }
 
     /// The scale of each axis; 0 = the axis is ignored.
@@ -127,13 +122,8 @@ mod tests {
         period[0] = 10.0;
         let metric = Metric::new([1.0; AXES], period);
         let at = |x: f32| [x, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
-        for (a, b, expected) in [
-            (1.0, 9.0, 2.0),
-            (0.0, 5.0, 5.0),
-            (0.0, 10.0, 0.0),
-            (0.0, 37.0, 3.0),
-            (-4.0, 4.0, 2.0),
-        ] {
+        for (a, b, expected) in [(1.0, 9.0, 2.0), (0.0, 5.0, 5.0), (0.0, 10.0, 0.0), (0.0, 37.0, 3.0), (-4.0, 4.0, 2.0)]
+        {
             assert_eq!(metric.distance(&at(a), &at(b)), expected, "{a} {b}");
             assert_eq!(metric.distance(&at(b), &at(a)), expected, "{b} {a}");
         }
@@ -142,10 +132,7 @@ mod tests {
     #[test]
     fn the_sum_is_in_axis_order_and_the_root_comes_last() {
         let metric = Metric::new([1.0, 1e-3, 1e8, 1.0, 0.3, 1.7, 1e-9, 2.0], LINEAR);
-        let (a, b) = (
-            [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8f32],
-            [0.9, 0.7, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6f32],
-        );
+        let (a, b) = ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8f32], [0.9, 0.7, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6f32]);
         let mut sum = 0.0f64;
         for axis in 0..AXES {
             let part = metric.scale()[axis] * (f64::from(a[axis]) - f64::from(b[axis])).abs();

@@ -4,11 +4,13 @@
 //! and outside a transaction commit at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::catalog::Catalog;
+use crate::cdna::Cdna;
 use crate::commit::Working;
 use crate::error::{Error, Result};
 use crate::metric::Metric;
@@ -19,14 +21,33 @@ use crate::transaction::Transaction;
 
 const BUSY_TIMEOUT_MS: u64 = 5000;
 
+/// No transaction.
+const PLAIN: u8 = 0;
+/// A read-only transaction.
+const READING: u8 = 1;
+/// Any other.
+const WRITING: u8 = 2;
+
+/// What a session knows without reading a row.
+pub struct Peek {
+    /// The number of the commit it sees.
+    pub version: u64,
+    /// Type and axis names.
+    pub catalog: Arc<Catalog>,
+    /// Profiles.
+    pub cdna: Arc<Cdna>,
+    /// Scales and periods of its reads.
+    pub metric: Metric,
+}
+
 /// One session.
 pub struct RuntimeStorage {
     store: Arc<Store>,
     /// A version that a read-only session never leaves.
     pinned: Option<View>,
     session: Mutex<Session>,
-    /// Whether `session` holds anything: reads outside a transaction need not lock it.
-    special: AtomicBool,
+    /// What `session` holds, so that nobody has to lock it to know.
+    state: AtomicU8,
     busy_timeout_ms: AtomicU64,
 }
 
@@ -47,7 +68,7 @@ impl RuntimeStorage {
             store,
             pinned,
             session: Mutex::default(),
-            special: AtomicBool::new(false),
+            state: AtomicU8::new(PLAIN),
             busy_timeout_ms: AtomicU64::new(BUSY_TIMEOUT_MS),
         }
     }
@@ -56,9 +77,7 @@ impl RuntimeStorage {
     #[must_use]
     pub fn session(&self) -> Self {
         let session = Self::on(self.store.clone(), None);
-        session
-            .busy_timeout_ms
-            .store(self.busy_timeout_ms.load(Ordering::Relaxed), Ordering::Relaxed);
+        session.busy_timeout_ms.store(self.busy_timeout_ms.load(Ordering::Relaxed), Ordering::Relaxed);
         session
     }
 
@@ -70,10 +89,7 @@ impl RuntimeStorage {
 
     /// How long a write waits for another writer.
     pub fn set_busy_timeout(&self, timeout: Duration) {
-        self.busy_timeout_ms.store(
-            timeout.as_millis().min(u128::from(u64::MAX)) as u64,
-            Ordering::Relaxed,
-        );
+        self.busy_timeout_ms.store(timeout.as_millis().min(u128::from(u64::MAX)) as u64, Ordering::Relaxed);
     }
 
     fn busy_timeout(&self) -> Duration {
@@ -85,7 +101,7 @@ impl RuntimeStorage {
         if let Some(view) = &self.pinned {
             return view.clone();
         }
-        if !self.special.load(Ordering::Acquire) {
+        if self.is_plain() {
             return plain_view(self.store.current());
         }
         let mut session = self.session.lock();
@@ -94,28 +110,45 @@ impl RuntimeStorage {
             None => self.store.current(),
         };
         match &session.local_metric {
-            Some(metric) => View {
-                metric: metric.clone(),
-                snapshot,
-            },
+            Some(metric) => View { metric: metric.clone(), snapshot },
             None => plain_view(snapshot),
         }
     }
 
+    /// Names, profile, metric and version that this session sees; no row is read, so no conflict can follow from it.
+    pub fn peek(&self) -> Peek {
+        let of = |snapshot: &Snapshot, metric: Option<&Metric>| Peek {
+            version: snapshot.version,
+            catalog: snapshot.catalog.clone(),
+            cdna: snapshot.cdna.clone(),
+            metric: metric.unwrap_or(&snapshot.cdna.active.metric).clone(),
+        };
+        if let Some(view) = &self.pinned {
+            return of(&view.snapshot, Some(&view.metric));
+        }
+        if self.is_plain() {
+            return of(&self.store.current(), None);
+        }
+        let session = self.session.lock();
+        match &session.transaction {
+            Some(transaction) => of(transaction.peek(), session.local_metric.as_ref()),
+            None => of(&self.store.current(), None),
+        }
+    }
+
+    /// Whether reading takes no lock: outside transactions.
+    pub fn is_plain(&self) -> bool {
+        self.state.load(Ordering::Acquire) == PLAIN
+    }
+
     /// Whether a transaction is open.
     pub fn in_transaction(&self) -> bool {
-        self.special.load(Ordering::Acquire) && self.session.lock().transaction.is_some()
+        !self.is_plain()
     }
 
     /// Whether writes are refused here.
     pub fn read_only(&self) -> bool {
-        self.pinned.is_some()
-            || self
-                .session
-                .lock()
-                .transaction
-                .as_ref()
-                .is_some_and(Transaction::is_read_only)
+        self.pinned.is_some() || self.state.load(Ordering::Acquire) == READING
     }
 
     /// Run one statement's writes: all of them are stored, or none and the error is returned.
@@ -123,31 +156,20 @@ impl RuntimeStorage {
         if self.pinned.is_some() {
             return Err(Error::read_only("cannot write in a read-only session"));
         }
-        if self.special.load(Ordering::Acquire) {
+        if !self.is_plain() {
             let mut session = self.session.lock();
             if let Some(transaction) = &mut session.transaction {
-                return transaction.write(
-                    || Ok((self.store.lock(self.busy_timeout())?, self.store.current())),
-                    statement,
-                );
+                return transaction
+                    .write(|| Ok((self.store.lock(self.busy_timeout())?, self.store.current())), statement);
             }
         }
         let writer = self.store.lock(self.busy_timeout())?;
-        let base = self.store.current();
-        let mut working = Working::new(&base);
-        match statement(&mut working) {
-            Ok(done) => {
-                if working.changed() {
-                    self.store.publish(&writer, Arc::new(working.finish()));
-                }
-                Ok(done)
-            }
-            Err(error) => {
-                let start = Working::new(&base).mark();
-                working.restore(start, false);
-                Err(error)
-            }
+        let mut working = Working::new(&self.store.current());
+        let done = working.statement(statement)?;
+        if working.changed() {
+            self.store.publish(&writer, Arc::new(working.finish()));
         }
+        Ok(done)
     }
 
     /// Open a transaction.
@@ -157,12 +179,10 @@ impl RuntimeStorage {
         }
         let mut session = self.session.lock();
         if session.transaction.is_some() {
-            return Err(Error::active_transaction(
-                "there is already a transaction in progress",
-            ));
+            return Err(Error::active_transaction("there is already a transaction in progress"));
         }
         session.transaction = Some(Transaction::begin(self.store.current(), read_only));
-        self.special.store(true, Ordering::Release);
+        self.state.store(if read_only { READING } else { WRITING }, Ordering::Release);
         Ok(())
     }
 
@@ -170,7 +190,7 @@ impl RuntimeStorage {
         let mut session = self.session.lock();
         let transaction = session.transaction.take().ok_or_else(no_transaction)?;
         session.local_metric = None;
-        self.special.store(false, Ordering::Release);
+        self.state.store(PLAIN, Ordering::Release);
         Ok(transaction)
     }
 
@@ -189,12 +209,7 @@ impl RuntimeStorage {
     }
 
     fn in_open<T>(&self, act: impl FnOnce(&mut Transaction) -> Result<T>) -> Result<T> {
-        act(self
-            .session
-            .lock()
-            .transaction
-            .as_mut()
-            .ok_or_else(no_transaction)?)
+        act(self.session.lock().transaction.as_mut().ok_or_else(no_transaction)?)
     }
 
     /// Remember the transaction's state by name.
@@ -219,9 +234,7 @@ impl RuntimeStorage {
     pub fn set_local_metric(&self, metric: Option<Metric>) -> Result<()> {
         let mut session = self.session.lock();
         if session.transaction.is_none() {
-            return Err(
-                no_transaction().hint("SET LOCAL lasts until the end of the transaction: BEGIN first")
-            );
+            return Err(no_transaction().hint("SET LOCAL lasts until the end of the transaction: BEGIN first"));
         }
         session.local_metric = metric;
         Ok(())
@@ -230,20 +243,14 @@ impl RuntimeStorage {
     /// Wait for background index building.
     pub fn settle(&self) -> Result<()> {
         if self.in_transaction() {
-            return Err(Error::active_transaction(
-                "index building waits for the open transaction",
-            ));
+            return Err(Error::active_transaction("index building waits for the open transaction"));
         }
-        self.store.settle();
-        Ok(())
+        self.store.settle(self.busy_timeout())
     }
 }
 
 fn plain_view(snapshot: Arc<Snapshot>) -> View {
-    View {
-        metric: snapshot.cdna.active.metric.clone(),
-        snapshot,
-    }
+    View { metric: snapshot.cdna.active.metric.clone(), snapshot }
 }
 
 fn no_transaction() -> Error {

@@ -4,15 +4,12 @@
 //! a slot is written once, before any published snapshot reaches it, so snapshots that share the allocation see
 //! a prefix of it and never a change. Everything else is copied before it is written. `claimed` says how far the slots
 //! of a tail have ever been written: a writer that starts from an older length (after a rollback that somebody may still
-//! be reading) fails to claim the next slot, seals the tail at its own length, and begins a new segment.
+//! be reading) fails to claim the next slot and goes on in a copy of the tail's prefix.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
-use std::cell::UnsafeCell;
-use std::panic::RefUnwindSafe;
-use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::chunk::Chunk;
 use crate::error::{Error, Result};
 use crate::index::keys::RowMap;
 
@@ -21,156 +18,10 @@ pub const SEGMENT_BITS: u32 = 12;
 /// Rows of a full segment.
 pub const SEGMENT_ROWS: usize = 1 << SEGMENT_BITS;
 const BLOCK_SEGMENTS: usize = 64;
-const ALIGNMENT: usize = 64;
 
 /// The number and slot of a row.
 pub fn place(row: u32) -> (usize, usize) {
     ((row >> SEGMENT_BITS) as usize, row as usize & (SEGMENT_ROWS - 1))
-}
-
-/// Plain values for which all-zero bytes are valid.
-pub trait Cell: Copy + Send + Sync + 'static {}
-impl Cell for u8 {}
-impl Cell for u16 {}
-impl Cell for u32 {}
-impl Cell for u64 {}
-impl Cell for i64 {}
-impl Cell for f32 {}
-impl Cell for [f32; 8] {}
-
-/// One column of one segment: room for 4,096 values, zero until written.
-#[derive(Debug)]
-pub struct Chunk<T: Cell> {
-    cells: NonNull<T>,
-}
-
-// SAFETY: cells are plain values; a slot is written by the one writer before a snapshot that reaches it is published.
-unsafe impl<T: Cell> Send for Chunk<T> {}
-// SAFETY: as above.
-unsafe impl<T: Cell> Sync for Chunk<T> {}
-impl<T: Cell> RefUnwindSafe for Chunk<T> {}
-
-impl<T: Cell> Chunk<T> {
-    fn layout() -> Layout {
-        Layout::new::<[T; SEGMENT_ROWS]>()
-            .align_to(ALIGNMENT)
-            .unwrap_or(Layout::new::<[T; SEGMENT_ROWS]>())
-    }
-
-    /// The value of a slot that has been written.
-    pub fn get(&self, slot: usize) -> T {
-        assert!(slot < SEGMENT_ROWS);
-        // SAFETY: inside the allocation; written before it was reachable, or zero, which is valid.
-        unsafe { *self.cells.as_ptr().add(slot) }
-    }
-
-    /// The first `len` values; all of them must have been written.
-    pub fn slice(&self, len: usize) -> &[T] {
-        assert!(len <= SEGMENT_ROWS);
-        // SAFETY: the prefix is never written again while it is shared.
-        unsafe { std::slice::from_raw_parts(self.cells.as_ptr(), len) }
-    }
-
-    /// Write a slot that no snapshot reaches.
-    ///
-    /// # Safety
-    /// The caller has claimed the slot and is the only one to touch it.
-    pub unsafe fn write(&self, slot: usize, value: T) {
-        assert!(slot < SEGMENT_ROWS);
-        // SAFETY: inside the allocation; exclusive by the caller's claim.
-        unsafe { self.cells.as_ptr().add(slot).write(value) }
-    }
-
-    /// The same prefix, in an allocation of its own unless this one is not shared.
-    pub fn make_mut(this: &mut Arc<Self>, len: usize) -> &mut [T] {
-        if Arc::get_mut(this).is_none() {
-            let copy = Self::default();
-            // SAFETY: two allocations of at least `len` values.
-            unsafe { std::ptr::copy_nonoverlapping(this.slice(len).as_ptr(), copy.cells.as_ptr(), len) };
-            *this = Arc::new(copy);
-        }
-        // SAFETY: the only reference, by the lines above.
-        unsafe { std::slice::from_raw_parts_mut(this.cells.as_ptr(), len) }
-    }
-}
-
-impl<T: Cell> Default for Chunk<T> {
-    fn default() -> Self {
-        let layout = Self::layout();
-        // SAFETY: the layout is not empty; zero bytes are a valid `T` by `Cell`.
-        let cells = unsafe { alloc_zeroed(layout) }.cast::<T>();
-        Self {
-            cells: NonNull::new(cells).unwrap_or_else(|| handle_alloc_error(layout)),
-        }
-    }
-}
-
-impl<T: Cell> Drop for Chunk<T> {
-    fn drop(&mut self) {
-        // SAFETY: allocated with this layout; `T: Copy` has no drop.
-        unsafe { dealloc(self.cells.as_ptr().cast(), Self::layout()) }
-    }
-}
-
-/// A sparse text column of one segment, under the same discipline as [`Chunk`].
-#[derive(Debug)]
-pub struct TextChunk {
-    slots: Box<[UnsafeCell<Option<Arc<str>>>]>,
-}
-
-// SAFETY: as for `Chunk`.
-unsafe impl Sync for TextChunk {}
-impl RefUnwindSafe for TextChunk {}
-
-impl Default for TextChunk {
-    fn default() -> Self {
-        Self {
-            slots: (0..SEGMENT_ROWS).map(|_| UnsafeCell::new(None)).collect(),
-        }
-    }
-}
-
-impl TextChunk {
-    /// The text of a slot that has been written.
-    pub fn get_ref(&self, slot: usize) -> Option<&str> {
-        // SAFETY: a reachable slot is never written again while it is shared.
-        unsafe { (*self.slots[slot].get()).as_deref() }
-    }
-
-    /// The text of a slot, shared.
-    pub fn get(&self, slot: usize) -> Option<Arc<str>> {
-        // SAFETY: as above.
-        unsafe { (*self.slots[slot].get()).clone() }
-    }
-
-    /// Change a slot, in an allocation of its own unless this one is not shared.
-    pub fn set(this: &mut Option<Arc<Self>>, len: usize, slot: usize, text: Option<Arc<str>>) {
-        if this.is_none() && text.is_none() {
-            return;
-        }
-        let chunk = this.get_or_insert_default();
-        if Arc::get_mut(chunk).is_none() {
-            let mut copy = Self::default();
-            for (i, to) in copy.slots.iter_mut().enumerate().take(len) {
-                *to.get_mut() = chunk.get(i);
-            }
-            *chunk = Arc::new(copy);
-        }
-        if let Some(own) = Arc::get_mut(chunk) {
-            *own.slots[slot].get_mut() = text;
-        }
-    }
-}
-
-/// Write a slot of a text column that no snapshot reaches.
-///
-/// # Safety
-/// The caller has claimed the slot; the column is there if the text is.
-pub unsafe fn write_text(column: Option<&TextChunk>, slot: usize, text: Option<Arc<str>>) {
-    if let Some(column) = column {
-        // SAFETY: exclusive by the caller's claim.
-        unsafe { *column.slots[slot].get() = text }
-    }
 }
 
 /// A row type and its columns.
@@ -179,6 +30,10 @@ pub trait Record: Sized {
     type Columns: Clone + Send + Sync;
     /// Empty columns.
     fn columns() -> Self::Columns;
+    /// Columns that stand for those of a segment without live rows.
+    fn no_columns() -> Arc<Self::Columns>;
+    /// The first `len` rows, in chunks of their own.
+    fn copy(columns: &Self::Columns, len: usize) -> Self::Columns;
     /// Whether the row has text that the columns have no room for yet.
     fn wants_text(&self, columns: &Self::Columns) -> bool;
     /// Make that room.
@@ -217,13 +72,7 @@ impl<R: Record> Clone for Segment<R> {
 
 impl<R: Record> Segment<R> {
     fn empty() -> Self {
-        Self {
-            columns: Arc::new(R::columns()),
-            len: 0,
-            dead: 0,
-            live: None,
-            claimed: Arc::default(),
-        }
+        Self { columns: Arc::new(R::columns()), len: 0, dead: 0, live: None, claimed: Arc::default() }
     }
 
     /// The chunks.
@@ -253,11 +102,7 @@ impl<R: Record> Segment<R> {
 
     /// Whether the slot holds a row that is not deleted.
     pub fn is_live(&self, slot: usize) -> bool {
-        slot < self.len as usize
-            && self
-                .live
-                .as_ref()
-                .is_none_or(|bits| bits[slot / 64] >> (slot % 64) & 1 == 1)
+        slot < self.len as usize && self.live.as_ref().is_none_or(|bits| bits[slot / 64] >> (slot % 64) & 1 == 1)
     }
 
     /// Slots of the rows that are not deleted.
@@ -265,15 +110,19 @@ impl<R: Record> Segment<R> {
         (0..self.len()).filter(|slot| self.is_live(*slot))
     }
 
+    /// Take the next slot; false if somebody has.
+    fn claim(&self) -> bool {
+        let next = self.len + 1;
+        self.claimed.compare_exchange(self.len, next, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
     fn kill(&mut self, slot: usize) {
-        let bits = self
-            .live
-            .get_or_insert_with(|| Arc::new([u64::MAX; SEGMENT_ROWS / 64]));
+        let bits = self.live.get_or_insert_with(|| Arc::new([u64::MAX; SEGMENT_ROWS / 64]));
         Arc::make_mut(bits)[slot / 64] &= !(1 << (slot % 64));
         self.dead += 1;
         if self.dead as usize == SEGMENT_ROWS {
             // Nothing can reach the rows any more; their memory can go.
-            self.columns = Arc::new(R::columns());
+            self.columns = R::no_columns();
         }
     }
 }
@@ -309,14 +158,7 @@ impl<R: Record> Clone for Table<R> {
 
 impl<R: Record> Default for Table<R> {
     fn default() -> Self {
-        Self {
-            blocks: Arc::default(),
-            tail: Arc::new(Segment::empty()),
-            sealed: 0,
-            live: 0,
-            last_id: 0,
-            ids: None,
-        }
+        Self { blocks: Arc::default(), tail: Arc::new(Segment::empty()), sealed: 0, live: 0, last_id: 0, ids: None }
     }
 }
 
@@ -343,11 +185,7 @@ impl<R: Record> Table<R> {
 
     /// A segment by number.
     pub fn segment(&self, number: usize) -> &Segment<R> {
-        if number == self.sealed {
-            &self.tail
-        } else {
-            &self.blocks[number / BLOCK_SEGMENTS][number % BLOCK_SEGMENTS]
-        }
+        if number == self.sealed { &self.tail } else { &self.blocks[number / BLOCK_SEGMENTS][number % BLOCK_SEGMENTS] }
     }
 
     /// The chunks that hold a row, and its slot in them.
@@ -379,6 +217,13 @@ impl<R: Record> Table<R> {
         self.live_rows_from(0)
     }
 
+    /// Those from row number `first` on.
+    pub fn live_rows_since(&self, first: u32) -> impl Iterator<Item = u32> + '_ {
+        let rows = (place(first).0..self.segments())
+            .flat_map(move |n| self.segment(n).live_slots().map(move |s| ((n as u32) << SEGMENT_BITS) + s as u32));
+        rows.skip_while(move |row| *row < first)
+    }
+
     /// The same without the first `skip` of them, passed over by whole segments.
     pub fn live_rows_from(&self, mut skip: usize) -> impl Iterator<Item = u32> + '_ {
         let mut number = 0;
@@ -386,11 +231,8 @@ impl<R: Record> Table<R> {
             skip -= self.segment(number).live_len();
             number += 1;
         }
-        let rows = (number..self.segments()).flat_map(move |n| {
-            self.segment(n)
-                .live_slots()
-                .map(move |s| ((n as u32) << SEGMENT_BITS) + s as u32)
-        });
+        let rows = (number..self.segments())
+            .flat_map(move |n| self.segment(n).live_slots().map(move |s| ((n as u32) << SEGMENT_BITS) + s as u32));
         rows.skip(skip)
     }
 
@@ -431,24 +273,19 @@ impl<R: Record> Table<R> {
         }
         let number = low.checked_sub(1)?;
         let segment = self.segment(number);
-        let slot = R::id(segment.columns())
-            .slice(segment.len())
-            .binary_search(&id)
-            .ok()?;
+        let slot = R::id(segment.columns()).slice(segment.len()).binary_search(&id).ok()?;
         Some(((number as u32) << SEGMENT_BITS) + slot as u32)
     }
 
     /// Append a row.
     pub fn push(&mut self, id: u64, record: R) -> Result<u32> {
-        let claim = |tail: &Segment<R>| {
-            let next = tail.len + 1;
-            tail.claimed
-                .compare_exchange(tail.len, next, Ordering::AcqRel, Ordering::Acquire)
-                .is_ok()
-        };
-        if self.tail.len() == SEGMENT_ROWS || !claim(&self.tail) {
+        if self.tail.len() == SEGMENT_ROWS {
             self.seal()?;
-            claim(&self.tail);
+        }
+        if !self.tail.claim() {
+            let tail = Arc::make_mut(&mut self.tail);
+            tail.columns = Arc::new(R::copy(&tail.columns, tail.len as usize));
+            tail.claimed = Arc::new(AtomicU32::new(tail.len + 1));
         }
         let tail = Arc::make_mut(&mut self.tail);
         if record.wants_text(&tail.columns) {
@@ -461,11 +298,12 @@ impl<R: Record> Table<R> {
         self.live += 1;
         let row = ((self.sealed as u32) << SEGMENT_BITS) + slot as u32;
         if let Some(ids) = &self.ids {
-            ids.insert_new(RowMap::hash(&id), row);
+            let hash = RowMap::hash(&id);
+            if ids.insert_new(hash, row) {
+                self.ids = Some(Arc::new(ids.thinned(hash, |row| self.is_live(row))));
+            }
         } else if id <= self.last_id {
-            self.ids = Some(Arc::new(RowMap::build(
-                self.live_rows().map(|row| (RowMap::hash(&self.id(row)), row)),
-            )));
+            self.ids = Some(Arc::new(RowMap::build(self.live_rows().map(|row| (RowMap::hash(&self.id(row)), row)))));
         }
         self.last_id = self.last_id.max(id);
         Ok(row)
@@ -511,20 +349,22 @@ impl<R: Record> Table<R> {
         change(Arc::make_mut(&mut segment.columns), len, slot);
     }
 
-    /// Forget claims beyond this table's own tail.
+    /// How far the tail's slots are claimed, by this table or by others that share them.
+    pub fn claimed(&self) -> u32 {
+        self.tail.claimed.load(Ordering::Acquire)
+    }
+
+    /// Give slots back that were claimed since `claimed` was asked.
     ///
-    /// Only for the writer, and only when nobody can hold a snapshot that reaches beyond it.
-    pub fn unclaim(&self) {
-        self.tail.claimed.store(self.tail.len, Ordering::Release);
+    /// Only for the writer, and only when nobody can hold rows written since.
+    pub fn unclaim(&self, claimed: u32) {
+        self.tail.claimed.store(claimed, Ordering::Release);
     }
 
     /// An empty table that goes on with this one's ids.
     #[must_use]
     pub fn cleared(&self) -> Self {
-        Self {
-            last_id: self.last_id,
-            ..Self::default()
-        }
+        Self { last_id: self.last_id, ..Self::default() }
     }
 }
 
@@ -538,14 +378,11 @@ impl<R: Record> Segment<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chunk::TextChunk;
     use crate::token::Token;
 
     fn token(id: u64) -> Token {
-        Token {
-            id,
-            key: id.is_multiple_of(3).then(|| format!("k{id}").into()),
-            ..Token::default()
-        }
+        Token { id, key: id.is_multiple_of(3).then(|| format!("k{id}").into()), ..Token::default() }
     }
 
     fn table(ids: impl Iterator<Item = u64>) -> Table<Token> {
@@ -571,10 +408,7 @@ mod tests {
         assert_eq!(table.find(4_096 * 3), Some(4_095));
         assert_eq!(table.live(), 20_000 - 4_096);
         for skip in [0, 1, 4_095, 4_096, 10_000, 20_000] {
-            assert!(
-                table.live_rows_from(skip).eq(table.live_rows().skip(skip)),
-                "{skip}"
-            );
+            assert!(table.live_rows_from(skip).eq(table.live_rows().skip(skip)), "{skip}");
         }
     }
 
@@ -583,29 +417,28 @@ mod tests {
         let mut table = table([5, 9, 2].into_iter());
         assert!(!table.in_id_order());
         table.push(7, token(7)).unwrap();
-        assert_eq!(
-            [5, 9, 2, 7, 1].map(|id| table.find(id)),
-            [Some(0), Some(1), Some(2), Some(3), None]
-        );
+        assert_eq!([5, 9, 2, 7, 1].map(|id| table.find(id)), [Some(0), Some(1), Some(2), Some(3), None]);
         assert_eq!(table.rows_by_id(), [2, 0, 3, 1]);
     }
 
     #[test]
     fn a_forked_tail_never_touches_rows_that_others_see() {
         let base = table(1..=10);
+        let claimed = base.claimed();
         let mut first = base.clone();
         first.push(11, token(11)).unwrap();
         let mut second = base.clone();
-        let row = second.push(12, token(12)).unwrap();
-        assert_eq!((row, second.segments()), (SEGMENT_ROWS as u32, 2));
-        assert_eq!(first.id(10), 11);
-        assert_eq!(second.find(12), Some(row));
-        assert_eq!(base.live(), 10);
+        assert_eq!(second.push(12, token(12)).unwrap(), 10);
+        assert_eq!((first.id(10), second.id(10), second.segments()), (11, 12, 1));
+        assert_eq!((second.find(12), second.find(11), base.live()), (Some(10), None, 10));
+        assert_eq!(second.read(2).key.as_deref(), Some("k3"));
 
-        let mut third = base.clone();
+        // Slots that nobody else can see are used again, and no copy is made.
         drop((first, second));
-        base.unclaim();
+        base.unclaim(claimed);
+        let mut third = base.clone();
         assert_eq!(third.push(13, token(13)).unwrap(), 10);
+        assert!(std::ptr::eq(base.columns(0).0.coords.slice(3), third.columns(0).0.coords.slice(3)));
     }
 
     #[test]
@@ -617,14 +450,8 @@ mod tests {
             TextChunk::set(&mut columns.key, len, slot, Some("new".into()));
         });
         assert_eq!((base.read(1).weight, next.read(1).weight), (0.5, 0.9));
-        assert_eq!(
-            (base.read(1).key, next.read(1).key.as_deref()),
-            (None, Some("new"))
-        );
+        assert_eq!((base.read(1).key, next.read(1).key.as_deref()), (None, Some("new")));
         assert_eq!(next.read(2).key.as_deref(), Some("k3"));
-        assert!(std::ptr::eq(
-            base.columns(0).0.coords.slice(3),
-            next.columns(0).0.coords.slice(3)
-        ));
+        assert!(std::ptr::eq(base.columns(0).0.coords.slice(3), next.columns(0).0.coords.slice(3)));
     }
 }

@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub version: u64,
     /// Moves when rows are numbered anew, so that nothing built over the old numbers is adopted.
     pub epoch: u64,
+    /// How many moves of tokens there have been.
+    pub moves: u64,
     /// The tokens.
     pub tokens: Table<Token>,
     /// The connections.
@@ -57,6 +59,7 @@ impl Snapshot {
         Self {
             version: 0,
             epoch: 0,
+            moves: 0,
             tokens: Table::default(),
             connections: Table::default(),
             keys: Arc::default(),
@@ -81,12 +84,7 @@ impl Snapshot {
             let (number, slot) = crate::segment::place(row);
             number < self.tokens.segments() && {
                 let segment = self.tokens.segment(number);
-                segment.is_live(slot)
-                    && segment
-                        .columns()
-                        .key
-                        .as_ref()
-                        .is_some_and(|c| c.get_ref(slot) == Some(key))
+                segment.is_live(slot) && segment.columns().key.as_ref().is_some_and(|c| c.get_ref(slot) == Some(key))
             }
         })
     }
@@ -103,9 +101,7 @@ impl Snapshot {
     pub fn token(&self, token: &TokenRef) -> Result<u32> {
         self.find_token(token).ok_or_else(|| match token {
             TokenRef::Id(id) => Error::undefined_object(format!("token {id} does not exist")),
-            TokenRef::Key(key) => {
-                Error::undefined_object(format!("token \"{}\" does not exist", key.escape_debug()))
-            }
+            TokenRef::Key(key) => Error::undefined_object(format!("token \"{}\" does not exist", key.escape_debug())),
         })
     }
 

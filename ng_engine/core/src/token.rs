@@ -1,10 +1,11 @@
 //! A token: 64 bytes of columns, and beside them a sparse key and props.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use crate::chunk::{Chunk, TextChunk, write_text};
 use crate::error::{Error, Result};
 use crate::metric::Point;
-use crate::segment::{Chunk, Record, TextChunk, write_text};
+use crate::segment::Record;
 
 /// Bits of a token's `flags`.
 pub mod flags {
@@ -22,6 +23,7 @@ pub mod flags {
 pub const DEFAULT_WEIGHT: f32 = 0.5;
 
 const KEY_BYTES: usize = 1 << 16;
+const PROPS_BYTES: usize = 1 << 24;
 
 /// One row of the table, by value.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +104,25 @@ impl Record for Token {
         }
     }
 
+    fn no_columns() -> Arc<TokenColumns> {
+        static NONE: LazyLock<Arc<TokenColumns>> = LazyLock::new(|| Arc::new(Token::columns()));
+        NONE.clone()
+    }
+
+    fn copy(columns: &TokenColumns, len: usize) -> TokenColumns {
+        TokenColumns {
+            id: columns.id.copy(len),
+            coords: columns.coords.copy(len),
+            created_at: columns.created_at.copy(len),
+            updated_at: columns.updated_at.copy(len),
+            weight: columns.weight.copy(len),
+            kind: columns.kind.copy(len),
+            flags: columns.flags.copy(len),
+            key: TextChunk::copy(&columns.key, len),
+            props: TextChunk::copy(&columns.props, len),
+        }
+    }
+
     fn wants_text(&self, columns: &TokenColumns) -> bool {
         (self.key.is_some() && columns.key.is_none()) || (self.props.is_some() && columns.props.is_none())
     }
@@ -153,10 +174,7 @@ impl Record for Token {
 pub fn check_coords(mut coords: Point) -> Result<Point> {
     for (axis, x) in coords.iter_mut().enumerate() {
         if !x.is_finite() {
-            return Err(Error::out_of_range(format!(
-                "coordinate {} is not a finite number",
-                axis + 1
-            )));
+            return Err(Error::out_of_range(format!("coordinate {} is not a finite number", axis + 1)));
         }
         *x += 0.0; // −0.0 + 0.0 is 0.0
     }
@@ -169,28 +187,21 @@ pub fn check_key(key: &str) -> Result<()> {
         return Err(Error::invalid_text("a key is not empty and has no NUL character"));
     }
     if key.len() > KEY_BYTES {
-        return Err(Error::limit_exceeded(format!(
-            "a key is at most {KEY_BYTES} bytes"
-        )));
+        return Err(Error::limit_exceeded(format!("a key is at most {KEY_BYTES} bytes")));
     }
     Ok(())
 }
 
 /// Props are the text of a JSON object; a blank-stripped copy is not made.
 pub fn check_props(text: &str) -> Result<()> {
-    let is_object =
-        text.trim_start().starts_with('{') && serde_json::from_str::<serde_json::Value>(text).is_ok();
-    if is_object {
-        Ok(())
-    } else {
-        Err(Error::invalid_text("props are not the text of a JSON object"))
+    if text.len() > PROPS_BYTES {
+        return Err(Error::limit_exceeded(format!("props are at most {PROPS_BYTES} bytes")));
     }
+    let is_object = text.trim_start().starts_with('{') && serde_json::from_str::<serde_json::Value>(text).is_ok();
+    if is_object { Ok(()) } else { Err(Error::invalid_text("props are not the text of a JSON object")) }
 }
 
 /// Ids are 1…2⁶³−1.
 pub fn check_id(id: i64) -> Result<u64> {
-    u64::try_from(id)
-        .ok()
-        .filter(|id| *id > 0)
-        .ok_or_else(|| Error::out_of_range("an id is between 1 and 2^63 - 1"))
+    u64::try_from(id).ok().filter(|id| *id > 0).ok_or_else(|| Error::out_of_range("an id is between 1 and 2^63 - 1"))
 }

@@ -36,13 +36,7 @@ struct Savepoint {
 impl Transaction {
     /// Pin a snapshot.
     pub fn begin(base: Arc<Snapshot>, read_only: bool) -> Self {
-        Self {
-            read_only,
-            base,
-            read: false,
-            writing: None,
-            savepoints: Vec::new(),
-        }
+        Self { read_only, base, read: false, writing: None, savepoints: Vec::new() }
     }
 
     /// Whether writes are refused.
@@ -57,12 +51,14 @@ impl Transaction {
             None => self.base.clone(),
             Some(writing) => {
                 writing.exposed |= writing.working.changed();
-                writing
-                    .view
-                    .get_or_insert_with(|| Arc::new(writing.working.snapshot().clone()))
-                    .clone()
+                writing.view.get_or_insert_with(|| Arc::new(writing.working.snapshot().clone())).clone()
             }
         }
+    }
+
+    /// The same without reading rows of it: names and the profile, which no commit of others can make wrong.
+    pub fn peek(&self) -> &Snapshot {
+        self.writing.as_ref().map_or(&self.base, |writing| writing.working.snapshot())
     }
 
     /// One statement's writes: all of them or none.
@@ -79,52 +75,30 @@ impl Transaction {
         if self.writing.is_none() {
             let (guard, current) = lock()?;
             if self.read && current.version != self.base.version {
-                return Err(Error::serialization(
-                    "another session has committed since this transaction first read",
-                )
-                .hint("roll back and run the transaction again"));
+                return Err(Error::serialization("another session has committed since this transaction first read")
+                    .hint("roll back and run the transaction again"));
             }
-            let working = Working::new(&current);
+            let working = Working::transaction(&current);
             let start = working.mark();
             self.base = current;
-            self.writing = Some(Writing {
-                guard,
-                working,
-                start,
-                view: None,
-                exposed: false,
-            });
+            self.writing = Some(Writing { guard, working, start, view: None, exposed: false });
         }
         let Some(writing) = &mut self.writing else {
             return Err(Error::no_transaction("no transaction"));
         };
-        let mark = writing.working.mark();
         writing.view = None;
-        let done = statement(&mut writing.working);
-        if done.is_err() {
-            writing.working.restore(mark, writing.exposed);
-        }
-        done
+        writing.working.statement(statement)
     }
 
     /// The writer's lock and the snapshot to publish, if anything was written.
     pub fn commit(self) -> Option<(WriterGuard, Snapshot)> {
         let writing = self.writing?;
-        writing
-            .working
-            .changed()
-            .then(|| (writing.guard, writing.working.finish()))
+        writing.working.changed().then(|| (writing.guard, writing.working.finish()))
     }
 
     /// Undo everything.
     pub fn rollback(self) {
-        if let Some(Writing {
-            mut working,
-            start,
-            exposed,
-            ..
-        }) = self.writing
-        {
+        if let Some(Writing { mut working, start, exposed, .. }) = self.writing {
             working.restore(start, exposed);
         }
     }
@@ -132,17 +106,12 @@ impl Transaction {
     /// Remember this state by name.
     pub fn savepoint(&mut self, name: &str) {
         let mark = self.writing.as_ref().map(|w| w.working.mark());
-        self.savepoints.push(Savepoint {
-            name: name.to_owned(),
-            mark,
-        });
+        self.savepoints.push(Savepoint { name: name.to_owned(), mark });
     }
 
     fn find(&self, name: &str) -> Result<usize> {
         let found = self.savepoints.iter().rposition(|s| s.name == name);
-        found.ok_or_else(|| {
-            Error::no_savepoint(format!("savepoint \"{}\" does not exist", name.escape_debug()))
-        })
+        found.ok_or_else(|| Error::no_savepoint(format!("savepoint \"{}\" does not exist", name.escape_debug())))
     }
 
     /// Undo everything since the savepoint, which stays.

@@ -1,16 +1,8 @@
 //! Built-in names and codes (docs/LANGUAGE.md, "Vocabulary"): axes, entity types, connection types and families.
 
 /// Names of L1…L8 unless the store was created with its own.
-pub const AXES: [&str; 8] = [
-    "physical",
-    "sensory",
-    "motor",
-    "emotional",
-    "cognitive",
-    "social",
-    "temporal",
-    "abstract",
-];
+pub const AXES: [&str; 8] =
+    ["physical", "sensory", "motor", "emotional", "cognitive", "social", "temporal", "abstract"];
 
 /// The 16 built-in entity types; the index is the code.
 pub const ENTITY_TYPES: [&str; 16] = [
@@ -56,9 +48,7 @@ impl Mutability {
 
     /// The code's meaning; `None` for a code not in use.
     pub fn from_code(code: u8) -> Option<Self> {
-        [Self::Immutable, Self::Learnable, Self::Hypothesis]
-            .get(code as usize)
-            .copied()
+        [Self::Immutable, Self::Learnable, Self::Hypothesis].get(code as usize).copied()
     }
 
     /// Look up by name, in any case.
@@ -84,11 +74,7 @@ pub struct Family {
 }
 
 const fn family(name: &'static str, mutability: Mutability, members: [&'static str; 16]) -> Family {
-    Family {
-        name,
-        mutability,
-        members,
-    }
+    Family { name, mutability, members }
 }
 
 use Mutability::{Immutable, Learnable};

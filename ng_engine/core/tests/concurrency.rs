@@ -5,12 +5,13 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use ng_core::commit::{NewConnection, NewToken, OnConflict, TokenPatch, Working};
+use ng_core::commit::Working;
 use ng_core::index::adjacency::Direction;
 use ng_core::metric::Point;
 use ng_core::ops::nearest::{Search, hits};
 use ng_core::ops::neighbors::reach;
 use ng_core::ops::{Via, View};
+use ng_core::request::{NewConnection, NewToken, OnConflict, TokenPatch};
 use ng_core::runtime_storage::RuntimeStorage;
 use ng_core::snapshot::TokenRef;
 
@@ -29,14 +30,8 @@ fn pair(working: &mut Working, number: u64) -> ng_core::Result<()> {
     let weight = Some((number % 100) as f32 / 100.0);
     let mut ids = [0; 2];
     for (i, id) in ids.iter_mut().enumerate() {
-        let new = NewToken {
-            coords: point(number * 2 + i as u64),
-            weight,
-            ..NewToken::default()
-        };
-        *id = working
-            .create_token(&new, OnConflict::Fail)?
-            .expect("no conflict") as i64;
+        let new = NewToken { coords: point(number * 2 + i as u64), weight, ..NewToken::default() };
+        *id = working.create_token(&new, OnConflict::Fail)?.expect("no conflict") as i64;
     }
     let connection = NewConnection {
         id: None,
@@ -50,50 +45,22 @@ fn pair(working: &mut Working, number: u64) -> ng_core::Result<()> {
         levels: None,
         props: None,
     };
-    working
-        .create_connection(&connection, OnConflict::Fail)
-        .map(|_| ())
+    working.create_connection(&connection, OnConflict::Fail).map(|_| ())
 }
 
 fn check(view: &View, query: &Point) -> usize {
     let snapshot = &view.snapshot;
     let rows: Vec<u32> = snapshot.tokens.live_rows().collect();
-    assert_eq!(
-        rows.len(),
-        snapshot.connections.live() * 2,
-        "half a commit is visible"
-    );
-    let mut expected: Vec<(f64, u64)> = rows
-        .iter()
-        .map(|r| {
-            (
-                view.metric.distance(&snapshot.coords(*r), query),
-                snapshot.tokens.id(*r),
-            )
-        })
-        .collect();
+    assert_eq!(rows.len(), snapshot.connections.live() * 2, "half a commit is visible");
+    let mut expected: Vec<(f64, u64)> =
+        rows.iter().map(|r| (view.metric.distance(&snapshot.coords(*r), query), snapshot.tokens.id(*r))).collect();
     expected.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let found = hits(
-        view,
-        query,
-        &Search {
-            k: Some(5),
-            ..Search::default()
-        },
-    )
-    .unwrap();
+    let found = hits(view, query, &Search { k: Some(5), ..Search::default() }).unwrap();
     let found: Vec<(f64, u64)> = found.iter().map(|hit| (hit.distance, hit.id)).collect();
     assert_eq!(found, expected[..5.min(expected.len())]);
     for row in rows.iter().step_by(97) {
         let via = Via::new(None, &snapshot.catalog).unwrap();
-        let reached = reach(
-            snapshot,
-            &[*row],
-            (1, 2),
-            &via,
-            Direction::Both,
-            &mut Default::default(),
-        );
+        let reached = reach(snapshot, &[*row], (1, 2), &via, Direction::Both, &mut Default::default());
         let partner = reached.first().expect("every token has its partner").0;
         let weight = |row| {
             let (columns, slot) = snapshot.tokens.columns(row);
@@ -131,13 +98,7 @@ fn readers_see_whole_commits_and_exact_answers() {
                         match working.snapshot().find_token(&moved) {
                             Some(row) => {
                                 let coords = Some(point(number * 31 + 7));
-                                working.update_token(
-                                    row,
-                                    &TokenPatch {
-                                        coords,
-                                        ..TokenPatch::default()
-                                    },
-                                )
+                                working.update_token(row, &TokenPatch { coords, ..TokenPatch::default() })
                             }
                             None => Ok(()),
                         }

@@ -52,34 +52,16 @@ fn worlds(n: usize, seed: u64) -> Vec<(&'static str, Vec<Point>)> {
     let centres: Vec<Point> = (0..9).map(|_| centres.point()).collect();
     vec![
         ("uniform", world(&mut |r, _| r.point())),
-        (
-            "clustered",
-            world(&mut |r, i| centres[i % 9].map(|c| c + 0.01 * r.unit())),
-        ),
+        ("clustered", world(&mut |r, i| centres[i % 9].map(|c| c + 0.01 * r.unit()))),
         ("equal", world(&mut |_, _| [0.25; AXES])),
-        (
-            "grid",
-            world(&mut |r, _| std::array::from_fn(|_| r.below(3) as f32)),
-        ),
+        ("grid", world(&mut |r, _| std::array::from_fn(|_| r.below(3) as f32))),
         ("collinear", world(&mut |r, _| [r.unit(); AXES])),
-        (
-            "one axis",
-            world(&mut |r, _| [0.0, 0.0, 0.0, r.unit(), 0.0, 0.0, 0.0, 0.0]),
-        ),
+        ("one axis", world(&mut |r, _| [0.0, 0.0, 0.0, r.unit(), 0.0, 0.0, 0.0, 0.0])),
         ("far off", world(&mut |r, _| r.point().map(|x| 1e6 + x))),
-        (
-            "denormal",
-            world(&mut |r, _| std::array::from_fn(|_| f32::from_bits(r.below(64) as u32))),
-        ),
-        (
-            "tiny and one",
-            world(&mut |r, _| std::array::from_fn(|_| if r.below(4) == 0 { r.unit() } else { 1e-40 })),
-        ),
+        ("denormal", world(&mut |r, _| std::array::from_fn(|_| f32::from_bits(r.below(64) as u32)))),
+        ("tiny and one", world(&mut |r, _| std::array::from_fn(|_| if r.below(4) == 0 { r.unit() } else { 1e-40 }))),
         ("huge spread", world(&mut |r, _| std::array::from_fn(|_| r.any()))),
-        (
-            "about 2⁻⁷⁵",
-            world(&mut |r, _| r.point().map(|x| x * f32::from_bits((127 - 74) << 23))),
-        ),
+        ("about 2⁻⁷⁵", world(&mut |r, _| r.point().map(|x| x * f32::from_bits((127 - 74) << 23)))),
         (
             "a turn apart",
             world(&mut |r, _| {
@@ -88,30 +70,13 @@ fn worlds(n: usize, seed: u64) -> Vec<(&'static str, Vec<Point>)> {
                 [about[r.below(2) as usize]; AXES]
             }),
         ),
-        (
-            "edge of the kernels",
-            world(&mut |r, _| std::array::from_fn(|_| (r.unit() - 0.5) * 1.6e38)),
-        ),
-        (
-            "edge of f32",
-            world(&mut |r, _| std::array::from_fn(|_| if r.below(2) == 0 { 3e38 } else { -3.4e38 })),
-        ),
+        ("edge of the kernels", world(&mut |r, _| std::array::from_fn(|_| (r.unit() - 0.5) * 1.6e38))),
+        ("edge of f32", world(&mut |r, _| std::array::from_fn(|_| if r.below(2) == 0 { 3e38 } else { -3.4e38 }))),
         (
             "differences beyond f32",
-            world(&mut |r, _| {
-                std::array::from_fn(|i| {
-                    if i == 0 {
-                        r.unit()
-                    } else {
-                        (2.0 * r.unit() - 1.0) * 3.3e38
-                    }
-                })
-            }),
+            world(&mut |r, _| std::array::from_fn(|i| if i == 0 { r.unit() } else { (2.0 * r.unit() - 1.0) * 3.3e38 })),
         ),
-        (
-            "spread 1e18",
-            world(&mut |r, _| std::array::from_fn(|_| (r.unit() - 0.5) * 2e18)),
-        ),
+        ("spread 1e18", world(&mut |r, _| std::array::from_fn(|_| (r.unit() - 0.5) * 2e18))),
     ]
 }
 
@@ -124,36 +89,18 @@ fn metrics() -> Vec<(&'static str, Metric)> {
     vec![
         ("plain", Metric::new([1.0; AXES], LINEAR)),
         ("× 100", Metric::new([100.0; AXES], LINEAR)),
-        (
-            "skewed",
-            Metric::new([1.0, 2.0, 0.5, 0.1, 10.0, 3.0, 0.7, 1e-3], LINEAR),
-        ),
-        (
-            "three axes",
-            Metric::new([0.0, 1.0, 0.0, 2.5, 0.0, 0.0, 0.0, 0.3], LINEAR),
-        ),
+        ("skewed", Metric::new([1.0, 2.0, 0.5, 0.1, 10.0, 3.0, 0.7, 1e-3], LINEAR)),
+        ("three axes", Metric::new([0.0, 1.0, 0.0, 2.5, 0.0, 0.0, 0.0, 0.3], LINEAR)),
         ("one axis", Metric::new(one, LINEAR)),
         ("no axis", Metric::new(LINEAR, LINEAR)),
         ("1e30", Metric::new([1e30; AXES], LINEAR)),
         ("1e-30", Metric::new([1e-30; AXES], LINEAR)),
-        (
-            "1e-30 to 1e30",
-            Metric::new([1e-30, 1e30, 1.0, 1e-10, 1e10, 0.0, 1e-20, 1e20], LINEAR),
-        ),
-        (
-            "1 and 1e-20",
-            Metric::new([1.0, 1e-20, 1e-20, 1e-20, 1e-20, 1e-20, 1e-20, 0.0], LINEAR),
-        ),
-        (
-            "1 and 1e-42",
-            Metric::new([1.0, 1e-42, 1e-38, 1e-39, 1e-45, 1e-46, 1e-300, 0.0], LINEAR),
-        ),
+        ("1e-30 to 1e30", Metric::new([1e-30, 1e30, 1.0, 1e-10, 1e10, 0.0, 1e-20, 1e20], LINEAR)),
+        ("1 and 1e-20", Metric::new([1.0, 1e-20, 1e-20, 1e-20, 1e-20, 1e-20, 1e-20, 0.0], LINEAR)),
+        ("1 and 1e-42", Metric::new([1.0, 1e-42, 1e-38, 1e-39, 1e-45, 1e-46, 1e-300, 0.0], LINEAR)),
         ("1e-200", Metric::new([1e-200; AXES], LINEAR)),
         ("1e300", Metric::new([1e300; AXES], LINEAR)),
-        (
-            "circular",
-            Metric::new([1.0, 2.0, 0.5, 1.0, 1.0, 3.0, 0.7, 1.0], circle),
-        ),
+        ("circular", Metric::new([1.0, 2.0, 0.5, 1.0, 1.0, 3.0, 0.7, 1.0], circle)),
         ("one circle", Metric::new(one, circle)),
         ("circular, 1e-100", Metric::new([1e-100; AXES], circle)),
     ]
@@ -166,33 +113,20 @@ fn id_of(row: u32) -> u64 {
 
 fn brute(points: &[Point], metric: &Metric, query: &Point, filter: impl Fn(u32) -> bool) -> Vec<Hit> {
     let rows = (0..points.len() as u32).filter(|row| filter(*row));
-    let mut hits: Vec<Hit> = rows
-        .map(|row| Hit {
-            distance: metric.distance(query, &points[row as usize]),
-            id: id_of(row),
-            row,
-        })
-        .collect();
+    let mut hits: Vec<Hit> =
+        rows.map(|row| Hit { distance: metric.distance(query, &points[row as usize]), id: id_of(row), row }).collect();
     hits.sort_unstable();
     hits
 }
 
 fn numbered(points: &[Point], first: usize) -> Vec<(u32, Point)> {
-    points
-        .iter()
-        .enumerate()
-        .map(|(i, p)| ((first + i) as u32, *p))
-        .collect()
+    points.iter().enumerate().map(|(i, p)| ((first + i) as u32, *p)).collect()
 }
 
 fn same(found: &[Hit], expected: &[Hit], context: &str) {
     assert_eq!(found.len(), expected.len(), "{context}: number of hits");
     for (place, (a, b)) in found.iter().zip(expected).enumerate() {
-        assert_eq!(
-            (a.id, a.row, a.distance.to_bits()),
-            (b.id, b.row, b.distance.to_bits()),
-            "{context}: hit {place}"
-        );
+        assert_eq!((a.id, a.row, a.distance.to_bits()), (b.id, b.row, b.distance.to_bits()), "{context}: hit {place}");
     }
 }
 
@@ -220,49 +154,17 @@ fn every_world_under_every_metric_is_brute_force_to_the_bit() {
                 let all = brute(&points, &metric, &query, |_| true);
                 for k in [1, 10, 60, 699] {
                     let mut top = TopK::new(k, None);
-                    tree.nearest(
-                        &metric,
-                        &query,
-                        &mut top,
-                        &mut |_| true,
-                        &mut id_of,
-                        &mut Work::default(),
-                    );
-                    same(
-                        &top.into_sorted(),
-                        &all[..k],
-                        &format!("nearest {k}, tree, {context}"),
-                    );
+                    tree.nearest(&metric, &query, &mut top, &mut |_| true, &mut id_of, &mut Work::default());
+                    same(&top.into_sorted(), &all[..k], &format!("nearest {k}, tree, {context}"));
                     let (passes, mut top) = (&mut |_: u32| true, TopK::new(k, None));
-                    scan_nearest(
-                        &points,
-                        0,
-                        &metric,
-                        &query,
-                        &mut top,
-                        passes,
-                        &mut id_of,
-                        &mut Work::default(),
-                    );
-                    same(
-                        &top.into_sorted(),
-                        &all[..k],
-                        &format!("nearest {k}, scan, {context}"),
-                    );
+                    scan_nearest(&points, 0, &metric, &query, &mut top, passes, &mut id_of, &mut Work::default());
+                    same(&top.into_sorted(), &all[..k], &format!("nearest {k}, scan, {context}"));
                 }
                 // A radius which is exactly a distance: the comparison is ≤, on the f64 value.
                 for radius in [all[20].distance, all[350].distance] {
                     let expected = &all[..all.partition_point(|hit| hit.distance <= radius)];
                     let (passes, mut hits) = (&mut |_| true, Vec::new());
-                    tree.within(
-                        &metric,
-                        &query,
-                        radius,
-                        passes,
-                        &mut id_of,
-                        &mut hits,
-                        &mut Work::default(),
-                    );
+                    tree.within(&metric, &query, radius, passes, &mut id_of, &mut hits, &mut Work::default());
                     hits.sort_unstable();
                     same(&hits, expected, &format!("within {radius}, tree, {context}"));
                     let mut hits = Vec::new();
@@ -291,50 +193,21 @@ fn every_world_under_every_metric_is_brute_force_to_the_bit() {
 fn every_size_around_the_leaf_and_group_boundaries_works() {
     let points = &worlds(9000, 5)[0].1;
     let metric = &metrics()[2].1;
-    for n in [
-        0, 1, 2, 31, 32, 33, 63, 64, 65, 511, 512, 513, 543, 545, 8191, 8192, 8193, 8737, 9000,
-    ] {
+    for n in [0, 1, 2, 31, 32, 33, 63, 64, 65, 511, 512, 513, 543, 545, 8191, 8192, 8193, 8737, 9000] {
         let tree = Tree::build(numbered(&points[..n], 0));
-        assert_eq!(
-            (tree.len(), tree.leaves(), tree.is_empty()),
-            (n, n.div_ceil(32), n == 0)
-        );
+        assert_eq!((tree.len(), tree.leaves(), tree.is_empty()), (n, n.div_ceil(32), n == 0));
         let expected = brute(&points[..n], metric, &[0.4; AXES], |_| true);
         let mut top = TopK::new(20, None);
-        tree.nearest(
-            metric,
-            &[0.4; AXES],
-            &mut top,
-            &mut |_| true,
-            &mut id_of,
-            &mut Work::default(),
-        );
+        tree.nearest(metric, &[0.4; AXES], &mut top, &mut |_| true, &mut id_of, &mut Work::default());
         same(&top.into_sorted(), &expected[..n.min(20)], &format!("{n} points"));
         let (mut hits, mut work) = (Vec::new(), Work::default());
-        tree.within(
-            metric,
-            &[0.4; AXES],
-            f64::INFINITY,
-            &mut |_| true,
-            &mut id_of,
-            &mut hits,
-            &mut work,
-        );
+        tree.within(metric, &[0.4; AXES], f64::INFINITY, &mut |_| true, &mut id_of, &mut hits, &mut work);
         hits.sort_unstable();
         same(&hits, &expected, &format!("all of {n} points"));
-        assert_eq!(
-            (work.rows_examined, work.leaves_visited),
-            (n as u64, n.div_ceil(32) as u64)
-        );
+        assert_eq!((work.rows_examined, work.leaves_visited), (n as u64, n.div_ceil(32) as u64));
         let (low, high) = ([f32::NEG_INFINITY; AXES], [f32::INFINITY; AXES]);
         let mut rows = Vec::new();
-        tree.in_box(
-            &low,
-            &high,
-            &mut |_| true,
-            &mut |row| rows.push(row),
-            &mut Work::default(),
-        );
+        tree.in_box(&low, &high, &mut |_| true, &mut |row| rows.push(row), &mut Work::default());
         rows.sort_unstable();
         assert_eq!(rows, (0..n as u32).collect::<Vec<_>>());
     }
@@ -343,10 +216,7 @@ fn every_size_around_the_leaf_and_group_boundaries_works() {
 #[test]
 fn several_trees_and_a_tail_share_one_answer_and_its_limit() {
     for (world, points) in worlds(3000, 8) {
-        let trees = [
-            Tree::build(numbered(&points[..1500], 0)),
-            Tree::build(numbered(&points[1500..2500], 1500)),
-        ];
+        let trees = [Tree::build(numbered(&points[..1500], 0)), Tree::build(numbered(&points[1500..2500], 1500))];
         let tail = &points[2500..];
         for (name, metric) in metrics() {
             let query = points[1700];
@@ -360,18 +230,9 @@ fn several_trees_and_a_tail_share_one_answer_and_its_limit() {
                 for tree in &trees {
                     tree.nearest(&metric, &query, &mut top, passes, &mut id_of, &mut work);
                 }
-                scan_nearest(
-                    tail, 2500, &metric, &query, &mut top, passes, &mut id_of, &mut work,
-                );
-                let within = expected
-                    .iter()
-                    .take_while(|hit| radius.is_none_or(|r| hit.distance <= r))
-                    .count();
-                same(
-                    &top.into_sorted(),
-                    &expected[..within.min(k)],
-                    &format!("{world}, {name}, {k}, {radius:?}"),
-                );
+                scan_nearest(tail, 2500, &metric, &query, &mut top, passes, &mut id_of, &mut work);
+                let within = expected.iter().take_while(|hit| radius.is_none_or(|r| hit.distance <= r)).count();
+                same(&top.into_sorted(), &expected[..within.min(k)], &format!("{world}, {name}, {k}, {radius:?}"));
             }
         }
     }
@@ -384,14 +245,9 @@ fn boxes_hold_exactly_what_lies_between_their_sides() {
     for (world, points) in worlds(2000, 13) {
         let tree = Tree::build(numbered(&points, 0));
         for turn in 0..20 {
-            let (a, b) = (
-                points[random.below(2000) as usize],
-                points[random.below(2000) as usize],
-            );
-            let (mut low, mut high): (Point, Point) = (
-                std::array::from_fn(|i| a[i].min(b[i])),
-                std::array::from_fn(|i| a[i].max(b[i])),
-            );
+            let (a, b) = (points[random.below(2000) as usize], points[random.below(2000) as usize]);
+            let (mut low, mut high): (Point, Point) =
+                (std::array::from_fn(|i| a[i].min(b[i])), std::array::from_fn(|i| a[i].max(b[i])));
             for axis in 0..AXES {
                 if random.below(3) > 0 {
                     (low[axis], high[axis]) = (f32::NEG_INFINITY, f32::INFINITY);
@@ -402,30 +258,14 @@ fn boxes_hold_exactly_what_lies_between_their_sides() {
             }
             let inside = |p: &Point| (0..AXES).all(|i| low[i] <= p[i] && p[i] <= high[i]);
             let even = |row: u32| row.is_multiple_of(2);
-            let expected: Vec<u32> = (0..2000u32)
-                .filter(|row| even(*row) && inside(&points[*row as usize]))
-                .collect();
+            let expected: Vec<u32> = (0..2000u32).filter(|row| even(*row) && inside(&points[*row as usize])).collect();
             let passes = &mut |row| even(row);
             let mut rows = Vec::new();
-            tree.in_box(
-                &low,
-                &high,
-                passes,
-                &mut |row| rows.push(row),
-                &mut Work::default(),
-            );
+            tree.in_box(&low, &high, passes, &mut |row| rows.push(row), &mut Work::default());
             rows.sort_unstable();
             assert_eq!(rows, expected, "{world}, tree, {low:?} {high:?}");
             let mut rows = Vec::new();
-            scan_box(
-                &points,
-                0,
-                &low,
-                &high,
-                passes,
-                &mut |row| rows.push(row),
-                &mut Work::default(),
-            );
+            scan_box(&points, 0, &low, &high, passes, &mut |row| rows.push(row), &mut Work::default());
             assert_eq!(rows, expected, "{world}, scan");
             found += expected.len();
         }
@@ -442,14 +282,7 @@ fn few_leaves_are_visited() {
         let mut work = Work::default();
         for _ in 0..50 {
             let mut top = TopK::new(k, None);
-            tree.nearest(
-                metric,
-                &random.point(),
-                &mut top,
-                &mut |_| true,
-                &mut id_of,
-                &mut work,
-            );
+            tree.nearest(metric, &random.point(), &mut top, &mut |_| true, &mut id_of, &mut work);
         }
         assert_eq!(work.leaves_total, 50 * 3125);
         work.leaves_visited as f64 / work.leaves_total as f64
@@ -461,17 +294,8 @@ fn few_leaves_are_visited() {
         assert!(share > 0.0 && share < most, "{name}: {share}");
     }
     let (mut rows, mut work) = (0, Work::default());
-    tree.in_box(
-        &[0.05; AXES],
-        &[0.48; AXES],
-        &mut |_| true,
-        &mut |_| rows += 1,
-        &mut work,
-    );
-    assert!(
-        rows > 20 && work.leaves_visited < work.leaves_total / 4,
-        "{rows} rows, {work:?}"
-    );
+    tree.in_box(&[0.05; AXES], &[0.48; AXES], &mut |_| true, &mut |_| rows += 1, &mut work);
+    assert!(rows > 20 && work.leaves_visited < work.leaves_total / 4, "{rows} rows, {work:?}");
 }
 
 #[test]
@@ -502,14 +326,7 @@ fn many_equal_points_are_told_apart_by_id() {
     let metric = &metrics()[0].1;
     let mut top = TopK::new(10, None);
     let scrambled = |row: u32| u64::from(row) * 2_654_435_761 % 5_003;
-    tree.nearest(
-        metric,
-        &[0.25; AXES],
-        &mut top,
-        &mut |_| true,
-        &mut |row| scrambled(row),
-        &mut Work::default(),
-    );
+    tree.nearest(metric, &[0.25; AXES], &mut top, &mut |_| true, &mut |row| scrambled(row), &mut Work::default());
     let found: Vec<u64> = top.into_sorted().iter().map(|hit| hit.id).collect();
     let mut ids: Vec<u64> = (0..5_000).map(scrambled).collect();
     ids.sort_unstable();
@@ -518,31 +335,14 @@ fn many_equal_points_are_told_apart_by_id() {
 
 #[test]
 fn rows_whose_difference_overflows_f32_are_looked_at() {
-    let points: Vec<Point> = (0..160)
-        .map(|row| std::array::from_fn(|axis| if axis == 0 { 160.0 - row as f32 } else { 3e38 }))
-        .collect();
-    let metric = Metric::new(
-        [1.0, 1e-37, 1e-37, 1e-37, 1e-37, 1e-37, 1e-37, 1e-37],
-        [0.0; AXES],
-    );
+    let points: Vec<Point> =
+        (0..160).map(|row| std::array::from_fn(|axis| if axis == 0 { 160.0 - row as f32 } else { 3e38 })).collect();
+    let metric = Metric::new([1.0, 1e-37, 1e-37, 1e-37, 1e-37, 1e-37, 1e-37, 1e-37], [0.0; AXES]);
     let query = std::array::from_fn(|axis| if axis == 0 { 0.0 } else { -8e37 });
     let mut top = TopK::new(5, None);
     let passes = &mut |_| true;
-    scan_nearest(
-        &points,
-        0,
-        &metric,
-        &query,
-        &mut top,
-        passes,
-        &mut id_of,
-        &mut Work::default(),
-    );
-    same(
-        &top.into_sorted(),
-        &brute(&points, &metric, &query, |_| true)[..5],
-        "overflow",
-    );
+    scan_nearest(&points, 0, &metric, &query, &mut top, passes, &mut id_of, &mut Work::default());
+    same(&top.into_sorted(), &brute(&points, &metric, &query, |_| true)[..5], "overflow");
 }
 
 #[test]
@@ -560,35 +360,11 @@ fn a_cancelled_search_says_so() {
     let (metric, cancel) = (&metrics()[0].1, AtomicBool::new(true));
     let mut work = Work::cancelled_by(&cancel);
     let mut hits = Vec::new();
-    tree.within(
-        metric,
-        &[0.5; AXES],
-        10.0,
-        &mut |_| true,
-        &mut id_of,
-        &mut hits,
-        &mut work,
-    );
-    scan_within(
-        &points,
-        0,
-        metric,
-        &[0.5; AXES],
-        10.0,
-        &mut |_| true,
-        &mut id_of,
-        &mut hits,
-        &mut work,
-    );
+    tree.within(metric, &[0.5; AXES], 10.0, &mut |_| true, &mut id_of, &mut hits, &mut work);
+    scan_within(&points, 0, metric, &[0.5; AXES], 10.0, &mut |_| true, &mut id_of, &mut hits, &mut work);
     assert!(work.stopped() && hits.is_empty());
     let mut work = Work::cancelled_by(&cancel);
-    tree.in_box(
-        &[0.0; AXES],
-        &[1.0; AXES],
-        &mut |_| true,
-        &mut |_| panic!("cancelled"),
-        &mut work,
-    );
+    tree.in_box(&[0.0; AXES], &[1.0; AXES], &mut |_| true, &mut |_| panic!("cancelled"), &mut work);
     assert!(work.stopped());
     let mut sum = Work::default();
     sum.add(&work);
@@ -601,34 +377,17 @@ fn an_impossible_limit_finds_nothing() {
     let metric = &metrics()[0].1;
     for radius in [-1.0, f64::NEG_INFINITY, f64::NAN] {
         let mut hits = Vec::new();
-        tree.within(
-            metric,
-            &[0.0; AXES],
-            radius,
-            &mut |_| true,
-            &mut id_of,
-            &mut hits,
-            &mut Work::default(),
-        );
+        tree.within(metric, &[0.0; AXES], radius, &mut |_| true, &mut id_of, &mut hits, &mut Work::default());
         assert!(hits.is_empty());
     }
     let mut top = TopK::new(0, None);
-    tree.nearest(
-        metric,
-        &[0.0; AXES],
-        &mut top,
-        &mut |_| true,
-        &mut id_of,
-        &mut Work::default(),
-    );
+    tree.nearest(metric, &[0.0; AXES], &mut top, &mut |_| true, &mut id_of, &mut Work::default());
     assert!(top.is_empty());
 }
 
 /// Any finite coordinate, with a liking for few values, small ones and extremes.
 fn coordinate() -> impl Strategy<Value = f32> {
-    let bits = any::<u32>()
-        .prop_map(f32::from_bits)
-        .prop_filter("finite", |x| x.is_finite());
+    let bits = any::<u32>().prop_map(f32::from_bits).prop_filter("finite", |x| x.is_finite());
     prop_oneof![4 => (-4i8..4).prop_map(f32::from), 1 => Just(0.0), 3 => -1.0f32..1.0, 2 => bits]
 }
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pytest
 from naive_engine import NaiveEngine
 
+import neurograph as ng
 from ng_arrow.dataset import ConnectionsDataset, TokensDataset
 from ng_arrow.substrait import decode
 from ng_engine.errors import NotSupportedError
@@ -49,6 +50,7 @@ def engine() -> NaiveEngine:
                 ),
                 "weight": pa.array([i / count for i in range(count)], pa.float32()),
                 "flags": pa.array([5 if i % 2 else 4 for i in range(count)], pa.uint16()),
+                "props": ['{"n": 1}' if i % 2 else None for i in range(count)],
             }
         )
     )
@@ -121,6 +123,10 @@ NOT_PUSHED = [
     F("type") > "event",
     F("weight") == float("nan"),
     pc.is_null(F("weight"), nan_is_null=True),
+    F("props").is_null(),
+    F("props").is_valid(),
+    F("props") == '{"n": 1}',
+    F("props").isin(['{"n": 1}']),
 ]
 
 
@@ -200,6 +206,23 @@ def test_duckdb_joins_both_tables_twice(engine: NaiveEngine) -> None:
         "SELECT l FROM (SELECT coords[2] AS l, id FROM tokens) WHERE id = 8"
     ).fetchall() == [(-1.0,)]
     connection.close()
+
+
+def test_props_are_filtered_on_both_tables() -> None:
+    with ng.connect() as db:
+        db.tokens.create_many({"coords": [[0.0] * 8] * 3, "props": [{"n": 1}, None, {"n": 2}]})
+        for source, props in ((1, None), (2, {"n": 3})):
+            db.connections.create(source, 3, props=props)
+        connection = db.duckdb()
+        for table, null, full in (("tokens", [2], [1, 3]), ("connections", [1], [2])):
+            for test, expected in (("IS NULL", null), ("IS NOT NULL", full), ("LIKE '{%'", full)):
+                found = connection.sql(f"SELECT id FROM {table} WHERE props {test} AND id > 0 ORDER BY id")
+                assert found.fetchall() == [(id,) for id in expected]
+            text = connection.sql(f"SELECT min(props) FROM {table}").fetchone()
+            assert text is not None
+            found = connection.execute(f"SELECT id FROM {table} WHERE props = ?", text)
+            assert found.fetchall() == [(full[0],)]
+        connection.close()
 
 
 def test_polars_pushes(spy: Spy) -> None:

@@ -277,6 +277,40 @@ def test_timeout_interrupt_and_ctrl_c(tail: Tail) -> None:
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM range(0, 1000000000000000)",
+        "SELECT x.range, y.range FROM range(1000000000) x, range(1000) y",
+    ],
+)
+def test_an_endless_result_is_refused(sql: str) -> None:
+    tail = Tail(memory_limit=32 << 20)
+    with pytest.raises(OperationalError, match="out of memory") as caught:
+        tail.run(sql)
+    assert caught.value.sqlstate == "53200" and "LIMIT" in (caught.value.hint or "")
+    assert tail.run("SELECT 1 AS one").to_pydict() == {"one": [1]}
+    tail.close()
+
+
+def test_memory_is_limited_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = {"SC_PHYS_PAGES": 1 << 15, "SC_PAGE_SIZE": 1 << 12}  # a machine of 128 MiB
+    monkeypatch.setattr("os.sysconf", pages.__getitem__)
+    tail = Tail()
+    assert tail.run("SELECT current_setting('memory_limit') AS v").to_pydict() == {"v": ["32.0 MiB"]}
+    with pytest.raises(OperationalError, match="larger than 32 MiB"):
+        tail.run("SELECT * FROM range(100000000)")
+    tail.close()
+    pages["SC_PHYS_PAGES"] = 1 << 28
+    assert Tail()._memory_limit == 4 << 30
+
+
+def test_the_fetch_of_a_large_result_is_interrupted(tail: Tail) -> None:
+    with pytest.raises(OperationalError, match="statement timeout") as caught:
+        tail.run("SELECT * FROM range(1000000000000000) WHERE range % 1000 = 0", timeout=0.2)
+    assert caught.value.sqlstate == "57014"
+
+
 def test_an_interrupt_ends_only_what_runs(tail: Tail) -> None:
     tail.interrupt()
     assert tail.run("SELECT 1 AS one").num_rows == 1

@@ -134,3 +134,11 @@ def test_type_names_both_ways() -> None:
     for name in ("BIGINT", "TEXT", "FLOAT[8]", "REAL", "DOUBLE", "INTEGER", "TIMESTAMPTZ", "BOOLEAN"):
         assert ngql_type(arrow_type(name)) == name
     assert field_type(pa.field("p", pa.string(), metadata={"ngql:type": "JSON"})) == "JSON"
+
+
+def test_intervals_are_timedeltas_unless_they_have_months() -> None:
+    pause = datetime.timedelta(days=3, hours=-1, microseconds=5)
+    months = pa.MonthDayNano([1, 2, 3000])
+    column = pa.array([(0, 3, -3_599_999_995_000), None, months], pa.month_day_nano_interval())
+    assert list(python_rows(pa.table({"v": column}))) == [(pause,), (None,), (months,)]
+    assert list(python_rows(pa.table({"v": pa.array([pause])}))) == [(pause,)]

@@ -411,6 +411,56 @@ class TestSets:
             storage.create_tokens(pa.table(columns))
         assert (refused.value.sqlstate, storage.count_tokens()) == (sqlstate, 0)
 
+    def test_columns_of_nulls_are_nulls(self, storage: RuntimeStorage) -> None:
+        storage.create_token(key="a", coords=HERE, props={"x": 1})
+        assert storage.update_tokens(pa.table({"id": [1], "key": [None], "props": [None]})) == 1
+        row = storage.get_token(1)
+        assert row is not None
+        assert (row["key"], row["props"]) == (None, None)
+        with pytest.raises(DataError, match="weight must not be null"):
+            storage.update_tokens(pa.table({"id": [1], "weight": [None]}))
+
+    def test_pages_of_nearest_are_the_same_for_one_and_many(self, storage: RuntimeStorage) -> None:
+        storage.create_tokens(pa.table({"coords": [at(x) for x in range(10)]}))
+        single = storage.nearest(at(0), 2, offset=3, columns=["id"]).rows()
+        batch = storage.nearest([at(0), at(9)], 2, offset=3)
+        assert single == [(4,), (5,)]
+        assert [row[:2] for row in batch.rows()] == [(0, 4), (0, 5), (1, 7), (1, 6)]
+        assert storage.nearest(at(0), 2).rows(5) == []
+        assert storage.scan("tokens", columns=[]).rows() == [()] * 10
+
+    def test_what_is_left_out_leaves_no_type_behind(self, storage: RuntimeStorage) -> None:
+        storage.create_tokens(pa.table({"coords": [HERE] * 2}))
+        storage.create_connection(1, 2)
+        clash = pa.table({"id": [1], "source": [1], "target": [2], "type": ["brandnew"]})
+        assert storage.create_connections(clash, on_conflict="nothing").tolist() == []
+        assert "brandnew" not in storage.connection_types()
+
+    def test_a_key_that_comes_and_goes_is_found_at_once(self, storage: RuntimeStorage) -> None:
+        for _ in range(2_000):
+            storage.create_token(key="hot", coords=HERE)
+            storage.delete_token("hot")
+        storage.create_token(key="hot", coords=HERE)
+        assert storage.stats()["key_map_bytes"] < 64 * 1024
+
+    def test_moved_tokens_are_indexed_again(self, storage: RuntimeStorage) -> None:
+        rng = np.random.default_rng(3)
+        ids = storage.create_tokens(pa.table({"coords": rng.random((20_000, 8)).tolist()}))
+        storage.settle()
+        storage.update_tokens(pa.table({"id": ids[:5_000], "coords": rng.random((5_000, 8)).tolist()}))
+        storage.settle()
+        stats = storage.stats()
+        assert (stats["spatial_rows_indexed"], stats["spatial_rows_scanned"]) == (20_000, 0)
+
+    def test_text_of_more_than_two_gib_is_exported_in_pieces(self, storage: RuntimeStorage) -> None:
+        text = '{"x": "' + "y" * (1 << 23) + '"}'
+        storage.create_tokens(pa.table({"coords": [HERE] * 150, "props": [text] * 150}))
+        reader = pa.RecordBatchReader.from_stream(storage.scan("tokens", columns=["id", "props"]))
+        assert [len(batch) for batch in reader] == [127, 23]
+        with pytest.raises(Error) as refused:
+            storage.create_tokens(pa.table({"coords": [HERE], "props": ['{"x": "' + "y" * (1 << 24) + '"}']}))
+        assert refused.value.sqlstate == "54000"
+
     def test_axis_columns_make_a_point(self) -> None:
         storage = RuntimeStorage.memory(axes=list("abcdefgh"))
         storage.create_tokens(pa.table({axis: [float(i)] for i, axis in enumerate("abcdefgh")}))
@@ -544,6 +594,66 @@ class TestTransactions:
         assert busy.value.sqlstate == "55P03"
         storage.commit()
         assert other.create_token(coords=HERE) == 2
+
+    def test_what_was_seen_of_a_rolled_back_transaction_stays_as_it_was(
+        self, storage: RuntimeStorage
+    ) -> None:
+        storage.create_token(key="base", coords=HERE)
+        storage.begin()
+        storage.create_token(key="ghost", coords=at(1), weight=0.25)
+        storage.create_connection("base", "ghost")
+        seen = storage.snapshot()
+        exported = pa.table(seen.scan("tokens", columns=["weight"]))
+        storage.rollback()
+        with pytest.raises(IntegrityError):
+            storage.create_token(key="bad", coords=HERE, weight=9)
+        storage.create_token(key="new", coords=at(7), weight=0.75)
+        storage.create_connection("new", "base")
+        assert exported.column("weight").to_pylist() == [0.5, 0.25]
+        assert [seen.resolve("ghost"), seen.get_connections_for_token("base")] == [2, [1]]
+        assert [row[1] for row in seen.neighbors("base").rows()] == ["ghost"]
+        assert [row[1] for row in storage.neighbors("base", direction="in").rows()] == ["new"]
+
+    def test_rollbacks_cost_no_memory(self, storage: RuntimeStorage) -> None:
+        for _ in range(100):
+            storage.begin()
+            storage.create_token(coords=HERE)
+            assert storage.count_tokens() > 0
+            storage.rollback()
+            storage.create_token(coords=HERE)
+        assert (storage.count_tokens(), storage.stats()["token_segments"]) == (100, 1)
+
+    def test_only_reading_rows_makes_a_conflict(self, storage: RuntimeStorage) -> None:
+        other = storage.session()
+        token = storage.create_token(key="a", coords=HERE)
+        storage.begin()
+        assert storage.catalog_version == 0
+        assert (storage.axes[0], storage.get_cdna_profile()) == ("physical", 0)
+        other.create_token(key="b", coords=HERE)
+        assert storage.update_token(token, weight=0.75)
+        assert storage.weave([1, 2], 1).tolist() == [1, 2]
+        storage.commit()
+
+    def test_settling_does_not_wait_for_ever(self, storage: RuntimeStorage) -> None:
+        other = storage.session()
+        other.set_busy_timeout(0.1)
+        storage.begin()
+        storage.create_token(coords=HERE)
+        with pytest.raises(Error) as active:
+            storage.settle()
+        assert active.value.sqlstate == "25001"
+        other.settle()
+        storage.commit()
+        storage.create_tokens(pa.table({"coords": np.random.default_rng(0).random((200_000, 8)).tolist()}))
+        storage.begin()
+        storage.create_token(coords=HERE)
+        try:
+            other.settle()
+        except Error as blocked:
+            assert blocked.sqlstate == "55P03"
+        storage.rollback()
+        other.settle()
+        assert storage.stats()["spatial_rows_indexed"] > 190_000
 
     def test_a_catalog_version_is_never_used_twice(self, storage: RuntimeStorage) -> None:
         seen = {storage.catalog_version}

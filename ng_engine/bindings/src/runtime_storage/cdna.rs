@@ -18,10 +18,7 @@ fn metric_pair(metric: &Metric) -> (Vec<f64>, Vec<f64>) {
 
 fn profile_dict<'py>(py: Python<'py>, profile: &Profile) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
-    let aliases: Vec<&str> = Some(profile.alias)
-        .filter(|a| !a.is_empty())
-        .into_iter()
-        .collect();
+    let aliases: Vec<&str> = Some(profile.alias).filter(|a| !a.is_empty()).into_iter().collect();
     let bounds = profile.bounds.map(|b| b.map(|r| (r.low, r.high)));
     dict.set_item("id", profile.id)?;
     dict.set_item("name", profile.name)?;
@@ -29,14 +26,8 @@ fn profile_dict<'py>(py: Python<'py>, profile: &Profile) -> PyResult<Bound<'py, 
     dict.set_item("scale", profile.metric.scale().to_vec())?;
     dict.set_item("period", profile.metric.period().to_vec())?;
     dict.set_item("bounds", bounds)?;
-    dict.set_item(
-        "token_weight",
-        (profile.token_weight.low, profile.token_weight.high),
-    )?;
-    dict.set_item(
-        "connection_weight",
-        (profile.connection_weight.low, profile.connection_weight.high),
-    )?;
+    dict.set_item("token_weight", (profile.token_weight.low, profile.token_weight.high))?;
+    dict.set_item("connection_weight", (profile.connection_weight.low, profile.connection_weight.high))?;
     dict.set_item("rigidity", (profile.rigidity.low, profile.rigidity.high))?;
     dict.set_item("max_out_degree", profile.degrees.outward)?;
     dict.set_item("max_in_degree", profile.degrees.inward)?;
@@ -67,22 +58,17 @@ fn choice(profile: &Bound<'_, PyAny>) -> PyResult<Choice> {
 #[pymethods]
 impl PyRuntimeStorage {
     fn get_cdna_config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        profile_dict(py, &self.storage.view().snapshot.cdna.active)
+        profile_dict(py, &self.peek(py).cdna.active)
     }
 
     fn cdna_profiles<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let snapshot = self.storage.view().snapshot;
-        let profiles = snapshot
-            .cdna
-            .known
-            .iter()
-            .map(|p| profile_dict(py, p))
-            .collect::<PyResult<Vec<_>>>()?;
+        let profiles = self.peek(py).cdna;
+        let profiles = profiles.known.iter().map(|p| profile_dict(py, p)).collect::<PyResult<Vec<_>>>()?;
         PyList::new(py, profiles)
     }
 
-    fn get_cdna_scales(&self) -> Vec<f64> {
-        self.storage.view().snapshot.cdna.active.metric.scale().to_vec()
+    fn get_cdna_scales(&self, py: Python<'_>) -> Vec<f64> {
+        self.peek(py).cdna.active.metric.scale().to_vec()
     }
 
     fn update_cdna_scales(&self, py: Python<'_>, scales: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -96,8 +82,8 @@ impl PyRuntimeStorage {
         })
     }
 
-    fn get_cdna_profile(&self) -> u8 {
-        self.storage.view().snapshot.cdna.active.id
+    fn get_cdna_profile(&self, py: Python<'_>) -> u8 {
+        self.peek(py).cdna.active.id
     }
 
     fn set_cdna_profile(&self, py: Python<'_>, profile: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -115,8 +101,8 @@ impl PyRuntimeStorage {
         })
     }
 
-    fn get_cdna_flags(&self) -> u32 {
-        self.storage.view().snapshot.cdna.active.flags
+    fn get_cdna_flags(&self, py: Python<'_>) -> u32 {
+        self.peek(py).cdna.active.flags
     }
 
     fn set_cdna_flags(&self, py: Python<'_>, flags: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -131,22 +117,18 @@ impl PyRuntimeStorage {
     }
 
     fn validate_cdna(&self, py: Python<'_>) -> PyResult<bool> {
-        let snapshot = self.storage.view().snapshot;
+        let snapshot = self.view(py).snapshot;
         enter(py, || Ok(ng_core::guardian::validate(&snapshot).is_ok()))
     }
 
     /// (scale, period) in force for this session's reads, or of a named profile.
     #[pyo3(signature = (profile=None))]
-    fn metric<'py>(
-        &self,
-        py: Python<'py>,
-        profile: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let view = self.storage.view();
+    fn metric<'py>(&self, py: Python<'py>, profile: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let seen = self.peek(py);
         let metric = match profile.map(choice).transpose()? {
-            None => metric_pair(&view.metric),
-            Some(Choice::Id(id)) => metric_pair(&checked(py, view.snapshot.cdna.by_id(id))?.metric),
-            Some(Choice::Name(name)) => metric_pair(&checked(py, view.snapshot.cdna.by_name(&name))?.metric),
+            None => metric_pair(&seen.metric),
+            Some(Choice::Id(id)) => metric_pair(&checked(py, seen.cdna.by_id(id))?.metric),
+            Some(Choice::Name(name)) => metric_pair(&checked(py, seen.cdna.by_name(&name))?.metric),
         };
         metric.into_bound_py_any(py)
     }
@@ -155,10 +137,7 @@ impl PyRuntimeStorage {
     fn set_local_metric(&self, py: Python<'_>, metric: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let metric = self::metric(metric)?;
         if metric.as_ref().is_some_and(|m| m.live_axes() == 0) {
-            return crate::convert::fail(
-                py,
-                Error::invalid_text("the metric has no live axis: every scale is 0"),
-            );
+            return crate::convert::fail(py, Error::invalid_text("the metric has no live axis: every scale is 0"));
         }
         enter(py, || self.storage.set_local_metric(metric))
     }

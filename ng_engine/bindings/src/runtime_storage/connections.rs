@@ -2,9 +2,9 @@
 
 use ng_core::Error;
 use ng_core::batch::{CONNECTION_COLUMNS, TableKind, cell};
-use ng_core::commit::{ConnectionPatch, NewConnection};
 use ng_core::index::adjacency::Direction;
 use ng_core::ops::{View, mutate, page};
+use ng_core::request::{ConnectionPatch, NewConnection};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -50,10 +50,7 @@ impl PyRuntimeStorage {
         levels: Option<&Bound<'_, PyAny>>,
         props: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<u64> {
-        let (kind, mutability) = (
-            given(r#type, |v| text(v, "type"))?,
-            given(mutability, |v| text(v, "mutability"))?,
-        );
+        let (kind, mutability) = (given(r#type, |v| text(v, "type"))?, given(mutability, |v| text(v, "mutability"))?);
         let props = given(props, json_text)?.flatten();
         let new = NewConnection {
             id: None,
@@ -67,19 +64,12 @@ impl PyRuntimeStorage {
             levels: given(levels, |v| bits(v, "levels"))?,
             props: props.as_deref(),
         };
-        let created = enter(py, || {
-            self.storage
-                .write(|working| working.create_connection(&new, Default::default()))
-        })?;
+        let created = enter(py, || self.storage.write(|working| working.create_connection(&new, Default::default())))?;
         created.ok_or_else(|| raise(py, &Error::duplicate("the connection exists already")))
     }
 
-    fn get_connection<'py>(
-        &self,
-        py: Python<'py>,
-        id: &Bound<'py, PyAny>,
-    ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let (id, view) = (integer(id, "a connection's id")?, self.storage.view());
+    fn get_connection<'py>(&self, py: Python<'py>, id: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let (id, view) = (integer(id, "a connection's id")?, self.view(py));
         let Some(row) = find(&view, id) else {
             return Ok(None);
         };
@@ -111,35 +101,26 @@ impl PyRuntimeStorage {
                 "props" => props = Some(json_text(&value)?),
                 "source" | "target" | "type" => {
                     let message = format!("the {name} of a connection cannot be changed");
-                    return fail(
-                        py,
-                        Error::not_supported(message).hint("delete the connection and create another"),
-                    );
+                    return fail(py, Error::not_supported(message).hint("delete the connection and create another"));
                 }
                 name => {
-                    return Err(PyTypeError::new_err(format!(
-                        "a connection has no field '{name}' to update"
-                    )));
+                    return Err(PyTypeError::new_err(format!("a connection has no field '{name}' to update")));
                 }
             }
         }
         patch.mutability = mutability.as_deref();
         patch.props = props.as_ref().map(|p| p.as_deref());
         enter(py, || {
-            self.storage
-                .write(|working| match mutate::find_connection(working, id) {
-                    Some(row) => working.update_connection(row, &patch).map(|()| true),
-                    None => Ok(false),
-                })
+            self.storage.write(|working| match mutate::find_connection(working, id) {
+                Some(row) => working.update_connection(row, &patch).map(|()| true),
+                None => Ok(false),
+            })
         })
     }
 
     fn delete_connection(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<bool> {
         let id = integer(id, "a connection's id")?;
-        enter(py, || {
-            self.storage
-                .write(|working| Ok(mutate::delete_connections(working, &[id]) == 1))
-        })
+        enter(py, || self.storage.write(|working| Ok(mutate::delete_connections(working, &[id]) == 1)))
     }
 
     #[pyo3(signature = (limit=None, offset=None))]
@@ -150,7 +131,7 @@ impl PyRuntimeStorage {
         offset: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Vec<u64>> {
         let (limit, offset) = paging(limit, offset)?;
-        let view = self.storage.view();
+        let view = self.view(py);
         enter(py, || {
             let connections = &view.snapshot.connections;
             let rows: Vec<u32> = if connections.in_id_order() {
@@ -162,8 +143,8 @@ impl PyRuntimeStorage {
         })
     }
 
-    fn count_connections(&self) -> usize {
-        self.storage.view().snapshot.connections.live()
+    fn count_connections(&self, py: Python<'_>) -> usize {
+        self.view(py).snapshot.connections.live()
     }
 
     #[pyo3(signature = (token, direction="both"))]
@@ -173,17 +154,11 @@ impl PyRuntimeStorage {
         token: &Bound<'_, PyAny>,
         direction: &str,
     ) -> PyResult<Vec<u64>> {
-        let (token, direction, view) = (
-            token_ref(token)?,
-            self::direction(py, direction)?,
-            self.storage.view(),
-        );
+        let (token, direction, view) = (token_ref(token)?, self::direction(py, direction)?, self.view(py));
         enter(py, || {
             let snapshot = &view.snapshot;
             let (row, mut ids) = (snapshot.token(&token)?, Vec::new());
-            snapshot.adjacency.hops(snapshot, row, direction, |hop| {
-                ids.push(snapshot.connections.id(hop.connection))
-            });
+            snapshot.adjacency.hops(snapshot, row, direction, |hop| ids.push(snapshot.connections.id(hop.connection)));
             ids.sort_unstable();
             ids.dedup();
             Ok(ids)
@@ -198,27 +173,18 @@ impl PyRuntimeStorage {
         on_conflict: Option<&str>,
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let (batches, action) = (batches(arrow)?, super::on_conflict(py, on_conflict)?);
-        let ids = enter(py, || {
-            self.storage
-                .write(|working| mutate::create_connections(working, &batches, action))
-        })?;
+        let ids = enter(py, || self.storage.write(|working| mutate::create_connections(working, &batches, action)))?;
         Ok(signed(ids).into_pyarray(py))
     }
 
     fn update_connections(&self, py: Python<'_>, arrow: &Bound<'_, PyAny>) -> PyResult<usize> {
         let batches = batches(arrow)?;
-        enter(py, || {
-            self.storage
-                .write(|working| mutate::update_connections(working, &batches))
-        })
+        enter(py, || self.storage.write(|working| mutate::update_connections(working, &batches)))
     }
 
     fn delete_connections(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<usize> {
         let ids = crate::convert::ids(ids)?;
-        enter(py, || {
-            self.storage
-                .write(|working| Ok(mutate::delete_connections(working, &ids)))
-        })
+        enter(py, || self.storage.write(|working| Ok(mutate::delete_connections(working, &ids))))
     }
 
     #[pyo3(signature = (tokens, k, *, r#type="associated_with", weight=None, confidence=None, metric=None, on_conflict=None))]
@@ -243,20 +209,11 @@ impl PyRuntimeStorage {
             confidence: given(confidence, |v| real(v, "confidence"))?.unwrap_or(0.5),
             metric: by.as_ref(),
         };
-        let session_metric = self.storage.view().metric;
+        let session_metric = self.peek(py).metric;
         let ids = enter(py, || {
             self.storage.write(|working| {
                 let snapshot = std::sync::Arc::new(working.snapshot().clone());
-                mutate::weave(
-                    working,
-                    &View {
-                        snapshot,
-                        metric: session_metric.clone(),
-                    },
-                    &ids,
-                    &weave,
-                    action,
-                )
+                mutate::weave(working, &View { snapshot, metric: session_metric.clone() }, &ids, &weave, action)
             })
         })?;
         Ok(signed(ids).into_pyarray(py))

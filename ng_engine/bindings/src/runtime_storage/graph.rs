@@ -10,7 +10,7 @@ use super::PyRuntimeStorage;
 use super::connections::direction;
 use super::tokens::given;
 use crate::arrow::PyRelation;
-use crate::convert::{Count, fail, metric, point, predicate, token_ref, token_refs};
+use crate::convert::{Count, fail, metric, point, predicate, real_number, token_ref, token_refs};
 use crate::enter::enter;
 
 /// `n` hops, or `(m, n)` for m to n.
@@ -40,7 +40,7 @@ impl PyRuntimeStorage {
         direction: &str,
         filter: Option<&Bound<'_, PyAny>>,
         near: Option<&Bound<'_, PyAny>>,
-        radius: Option<f64>,
+        radius: Option<&Bound<'_, PyAny>>,
         metric: Option<&Bound<'_, PyAny>>,
         k: Option<Count>,
         offset: Option<Count>,
@@ -53,13 +53,13 @@ impl PyRuntimeStorage {
             direction: self::direction(py, direction)?,
             predicate: filter.as_ref(),
             near: given(near, point)?,
-            radius,
+            radius: given(radius, |v| real_number(v, "the radius"))?,
             metric: by.as_ref(),
             limit: k.map(|k| k.0),
             offset: offset.unwrap_or_default().0,
             columns: columns.as_deref(),
         };
-        let view = self.storage.view();
+        let view = self.view(py);
         enter(py, || neighbors::neighbors(&view, &starts, &walk)).map(PyRelation::from)
     }
 
@@ -73,13 +73,9 @@ impl PyRuntimeStorage {
         max_depth: Option<Count>,
         direction: &str,
     ) -> PyResult<PyRelation> {
-        let (source, target, view) = (token_ref(source)?, token_ref(target)?, self.storage.view());
+        let (source, target, view) = (token_ref(source)?, token_ref(target)?, self.view(py));
         let max_depth = max_depth.map(|most| u32::try_from(most.0).unwrap_or(u32::MAX));
-        let route = Route {
-            via: via.as_deref(),
-            max_depth,
-            direction: self::direction(py, direction)?,
-        };
+        let route = Route { via: via.as_deref(), max_depth, direction: self::direction(py, direction)? };
         enter(py, || path::path(&view, &source, &target, &route)).map(PyRelation::from)
     }
 

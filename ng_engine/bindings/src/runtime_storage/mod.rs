@@ -9,8 +9,9 @@ mod transactions;
 
 use ng_core::Error;
 use ng_core::batch::TableKind;
-use ng_core::commit::OnConflict;
-use ng_core::runtime_storage::RuntimeStorage;
+use ng_core::ops::View;
+use ng_core::request::OnConflict;
+use ng_core::runtime_storage::{Peek, RuntimeStorage};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -27,14 +28,7 @@ fn table(py: Python<'_>, name: &str) -> PyResult<TableKind> {
     match name {
         "tokens" => Ok(TableKind::Tokens),
         "connections" => Ok(TableKind::Connections),
-        _ => fail(
-            py,
-            Error {
-                sqlstate: "42P01",
-                message: "unknown table".into(),
-                hint: None,
-            },
-        ),
+        _ => fail(py, Error { sqlstate: "42P01", message: "unknown table".into(), hint: None }),
     }
 }
 
@@ -57,42 +51,31 @@ impl PyRuntimeStorage {
     }
 
     fn session(&self) -> Self {
-        Self {
-            storage: self.storage.session(),
-        }
+        Self { storage: self.storage.session() }
     }
 
-    fn snapshot(&self) -> Self {
-        Self {
-            storage: self.storage.snapshot(),
-        }
+    fn snapshot(&self, py: Python<'_>) -> Self {
+        Self { storage: self.unlocked(py, RuntimeStorage::snapshot) }
     }
 
     #[getter]
-    fn axes(&self) -> Vec<String> {
-        self.storage
-            .view()
-            .snapshot
-            .catalog
-            .axes
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+    fn axes(&self, py: Python<'_>) -> Vec<String> {
+        self.peek(py).catalog.axes.iter().map(ToString::to_string).collect()
     }
 
     #[getter]
-    fn version(&self) -> u64 {
-        self.storage.view().snapshot.version
+    fn version(&self, py: Python<'_>) -> u64 {
+        self.peek(py).version
     }
 
     #[getter]
-    fn catalog_version(&self) -> u64 {
-        self.storage.view().snapshot.catalog.version
+    fn catalog_version(&self, py: Python<'_>) -> u64 {
+        self.peek(py).catalog.version
     }
 
     fn token_types<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let types = PyDict::new(py);
-        for (name, code) in self.storage.view().snapshot.catalog.token_types.iter() {
+        for (name, code) in self.peek(py).catalog.token_types.iter() {
             types.set_item(name, code)?;
         }
         Ok(types)
@@ -100,27 +83,24 @@ impl PyRuntimeStorage {
 
     fn connection_types<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let types = PyDict::new(py);
-        for (name, code) in self.storage.view().snapshot.catalog.connection_types.iter() {
+        for (name, code) in self.peek(py).catalog.connection_types.iter() {
             let family = ng_core::vocabulary::family_of(code).map(|f| f.name);
-            types.set_item(
-                name,
-                (code, family, ng_core::vocabulary::default_mutability(code).name()),
-            )?;
+            types.set_item(name, (code, family, ng_core::vocabulary::default_mutability(code).name()))?;
         }
         Ok(types)
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = PyDict::new(py);
-        for (name, value) in self.figures() {
+        for (name, value) in self.figures(py) {
             stats.set_item(name, value)?;
         }
         Ok(stats)
     }
 
-    fn export_metrics(&self) -> String {
+    fn export_metrics(&self, py: Python<'_>) -> String {
         let line = |(name, value)| format!("# TYPE neurograph_{name} gauge\nneurograph_{name} {value}\n");
-        self.figures().into_iter().map(line).collect()
+        self.figures(py).into_iter().map(line).collect()
     }
 
     fn settle(&self, py: Python<'_>) -> PyResult<()> {
@@ -137,10 +117,7 @@ impl PyRuntimeStorage {
         progress: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let _ = (path, format, limit, progress);
-        fail(
-            py,
-            Error::not_supported("bootstrap from a file of vectors is not supported yet"),
-        )
+        fail(py, Error::not_supported("bootstrap from a file of vectors is not supported yet"))
     }
 
     #[pyo3(signature = (text, top_k=10, context=None))]
@@ -154,29 +131,35 @@ impl PyRuntimeStorage {
         let _ = (text, top_k, context);
         fail(
             py,
-            Error::not_supported("query by text is not supported yet")
-                .hint("search by coordinates: nearest, within"),
+            Error::not_supported("query by text is not supported yet").hint("search by coordinates: nearest, within"),
         )
     }
 
-    fn feedback(
-        &self,
-        py: Python<'_>,
-        signal_id: Bound<'_, PyAny>,
-        kind: Bound<'_, PyAny>,
-    ) -> PyResult<bool> {
+    fn feedback(&self, py: Python<'_>, signal_id: Bound<'_, PyAny>, kind: Bound<'_, PyAny>) -> PyResult<bool> {
         let _ = (signal_id, kind);
-        fail(
-            py,
-            Error::not_supported("feedback on a query by text is not supported yet"),
-        )
+        fail(py, Error::not_supported("feedback on a query by text is not supported yet"))
     }
 }
 
 impl PyRuntimeStorage {
+    /// Ask the session, detached if that may have to wait for another thread.
+    fn unlocked<T: Send>(&self, py: Python<'_>, ask: impl FnOnce(&RuntimeStorage) -> T + Send) -> T {
+        if self.storage.is_plain() { ask(&self.storage) } else { py.detach(|| ask(&self.storage)) }
+    }
+
+    /// What this session sees.
+    fn view(&self, py: Python<'_>) -> View {
+        self.unlocked(py, RuntimeStorage::view)
+    }
+
+    /// Names, profile and metric, without reading a row.
+    fn peek(&self, py: Python<'_>) -> Peek {
+        self.unlocked(py, RuntimeStorage::peek)
+    }
+
     /// What `stats` and `export_metrics` tell.
-    fn figures(&self) -> Vec<(&'static str, u64)> {
-        let snapshot = self.storage.view().snapshot;
+    fn figures(&self, py: Python<'_>) -> Vec<(&'static str, u64)> {
+        let snapshot = self.view(py).snapshot;
         let (tokens, connections, forest) = (&snapshot.tokens, &snapshot.connections, &snapshot.spatial);
         let figures = [
             ("version", snapshot.version as usize),
@@ -185,26 +168,14 @@ impl PyRuntimeStorage {
             ("token_segments", tokens.segments()),
             ("connection_segments", connections.segments()),
             ("spatial_trees", forest.trees().len()),
-            (
-                "spatial_rows_indexed",
-                forest.trees().iter().map(|t| t.tree.len()).sum(),
-            ),
-            (
-                "spatial_rows_scanned",
-                (tokens.extent() - forest.covered()) as usize + forest.stale().len() as usize,
-            ),
+            ("spatial_rows_indexed", forest.trees().iter().map(|t| t.tree.len()).sum()),
+            ("spatial_rows_scanned", (tokens.extent() - forest.covered()) as usize + forest.stale().len() as usize),
             ("spatial_index_bytes", forest.memory()),
-            (
-                "adjacency_connections_covered",
-                snapshot.adjacency.covered() as usize,
-            ),
+            ("adjacency_connections_covered", snapshot.adjacency.covered() as usize),
             ("adjacency_bytes", snapshot.adjacency.memory()),
             ("key_map_bytes", snapshot.keys.memory()),
             ("triple_map_bytes", snapshot.triples.memory()),
         ];
-        figures
-            .into_iter()
-            .map(|(name, value)| (name, value as u64))
-            .collect()
+        figures.into_iter().map(|(name, value)| (name, value as u64)).collect()
     }
 }

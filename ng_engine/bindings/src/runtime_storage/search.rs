@@ -13,7 +13,7 @@ use pyo3::types::PyDict;
 
 use super::{PyRuntimeStorage, table};
 use crate::arrow::PyRelation;
-use crate::convert::{Count, Points, checked, fail, metric, point, points, predicate, token_ref};
+use crate::convert::{Count, Points, checked, fail, metric, point, points, predicate, real_number, token_ref};
 use crate::enter::enter;
 use crate::error::raise;
 
@@ -33,14 +33,11 @@ fn bound(value: &Bound<'_, PyAny>, open: f32) -> PyResult<Point> {
 }
 
 fn radius(value: &Bound<'_, PyAny>) -> PyResult<f64> {
-    let radius: f64 = value.extract()?;
+    let radius = real_number(value, "the radius")?;
     if radius.is_finite() && radius >= 0.0 {
         return Ok(radius);
     }
-    Err(raise(
-        value.py(),
-        &Error::out_of_range("the radius is not a finite number ≥ 0"),
-    ))
+    Err(raise(value.py(), &Error::out_of_range("the radius is not a finite number ≥ 0")))
 }
 
 impl PyRuntimeStorage {
@@ -51,9 +48,7 @@ impl PyRuntimeStorage {
         view: &ng_core::ops::View,
     ) -> PyResult<Option<u32>> {
         let token = token.filter(|t| !t.is_none()).map(token_ref).transpose()?;
-        token
-            .map(|token| checked(py, view.snapshot.token(&token)))
-            .transpose()
+        token.map(|token| checked(py, view.snapshot.token(&token))).transpose()
     }
 }
 
@@ -70,7 +65,7 @@ impl PyRuntimeStorage {
         offset: Option<Count>,
     ) -> PyResult<PyRelation> {
         let (table, filter) = (self::table(py, table)?, predicate(filter)?);
-        let view = self.storage.view();
+        let view = self.view(py);
         let wanted = Scan {
             predicate: filter.as_ref(),
             columns: columns.as_deref(),
@@ -95,22 +90,13 @@ impl PyRuntimeStorage {
     ) -> PyResult<PyRelation> {
         let (table, filter) = (self::table(py, table)?, predicate(filter)?);
         if column != "id" && !(column == "key" && table == TableKind::Tokens) {
-            return fail(
-                py,
-                Error::undefined_column("rows are looked up by id, tokens by key too"),
-            );
+            return fail(py, Error::undefined_column("rows are looked up by id, tokens by key too"));
         }
-        let wanted = values
-            .try_iter()?
-            .map(|v| token_ref(&v?))
-            .collect::<PyResult<Vec<_>>>()?;
-        if wanted
-            .iter()
-            .any(|token| matches!(token, TokenRef::Key(_)) != (column == "key"))
-        {
+        let wanted = values.try_iter()?.map(|v| token_ref(&v?)).collect::<PyResult<Vec<_>>>()?;
+        if wanted.iter().any(|token| matches!(token, TokenRef::Key(_)) != (column == "key")) {
             return fail(py, Error::type_mismatch("an id is a number, a key is text"));
         }
-        let view = self.storage.view();
+        let view = self.view(py);
         let page = Scan {
             predicate: filter.as_ref(),
             columns: columns.as_deref(),
@@ -122,7 +108,7 @@ impl PyRuntimeStorage {
 
     #[pyo3(signature = (table, filter=None))]
     fn count(&self, py: Python<'_>, table: &str, filter: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
-        let (table, filter, view) = (self::table(py, table)?, predicate(filter)?, self.storage.view());
+        let (table, filter, view) = (self::table(py, table)?, predicate(filter)?, self.view(py));
         enter(py, || scan::count(&view, table, filter.as_ref()))
     }
 
@@ -143,7 +129,7 @@ impl PyRuntimeStorage {
         columns: Option<Vec<String>>,
         offset: Option<Count>,
     ) -> PyResult<PyRelation> {
-        let (filter, by, view) = (predicate(filter)?, self::metric(metric)?, self.storage.view());
+        let (filter, by, view) = (predicate(filter)?, self::metric(metric)?, self.view(py));
         let search = Search {
             k: k.map(|k| k.0),
             radius: radius.map(self::radius).transpose()?,
@@ -172,7 +158,7 @@ impl PyRuntimeStorage {
         exclude: Option<&Bound<'_, PyAny>>,
         columns: Option<Vec<String>>,
     ) -> PyResult<PyRelation> {
-        let (filter, by, view) = (predicate(filter)?, self::metric(metric)?, self.storage.view());
+        let (filter, by, view) = (predicate(filter)?, self::metric(metric)?, self.view(py));
         let radius = self::radius(radius)?;
         let search = Search {
             metric: by.as_ref(),
@@ -201,7 +187,7 @@ impl PyRuntimeStorage {
         offset: Option<Count>,
     ) -> PyResult<PyRelation> {
         let (low, high) = (bound(low, f32::NEG_INFINITY)?, bound(high, f32::INFINITY)?);
-        let (filter, view) = (predicate(filter)?, self.storage.view());
+        let (filter, view) = (predicate(filter)?, self.view(py));
         let page = Scan {
             predicate: filter.as_ref(),
             columns: columns.as_deref(),
@@ -219,15 +205,11 @@ impl PyRuntimeStorage {
         radius: &Bound<'_, PyAny>,
         max_results: Option<Count>,
     ) -> PyResult<Vec<(u64, f64)>> {
-        let (token, radius, view) = (token_ref(token)?, self::radius(radius)?, self.storage.view());
+        let (token, radius, view) = (token_ref(token)?, self::radius(radius)?, self.view(py));
         enter(py, || {
             let row = view.snapshot.token(&token)?;
-            let search = Search {
-                k: max_results.map(|n| n.0),
-                radius: Some(radius),
-                exclude: Some(row),
-                ..Search::default()
-            };
+            let search =
+                Search { k: max_results.map(|n| n.0), radius: Some(radius), exclude: Some(row), ..Search::default() };
             pairs(nearest::hits(&view, &view.snapshot.coords(row), &search))
         })
     }
@@ -238,43 +220,24 @@ impl PyRuntimeStorage {
         center: &Bound<'_, PyAny>,
         radius: &Bound<'_, PyAny>,
     ) -> PyResult<Vec<(u64, f64)>> {
-        let (center, radius, view) = (point(center)?, self::radius(radius)?, self.storage.view());
-        let search = Search {
-            radius: Some(radius),
-            ..Search::default()
-        };
+        let (center, radius, view) = (point(center)?, self::radius(radius)?, self.view(py));
+        let search = Search { radius: Some(radius), ..Search::default() };
         enter(py, || pairs(nearest::hits(&view, &center, &search)))
     }
 
     fn get_grid_info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let view = self.storage.view();
+        let view = self.view(py);
         let bounds = enter(py, || Ok(view.snapshot.bounds()))?;
         let (info, index, forest) = (PyDict::new(py), PyDict::new(py), &view.snapshot.spatial);
         info.set_item("count", view.snapshot.tokens.live())?;
         match bounds {
-            Some(bounds) => info.set_item(
-                "bounds",
-                bounds.map(|(low, high)| (f64::from(low), f64::from(high))),
-            )?,
+            Some(bounds) => info.set_item("bounds", bounds.map(|(low, high)| (f64::from(low), f64::from(high))))?,
             None => info.set_item("bounds", [(None::<f64>, None::<f64>); 8])?,
         }
-        index.set_item(
-            "kind",
-            if forest.trees().is_empty() {
-                "scan"
-            } else {
-                "kd-tree"
-            },
-        )?;
+        index.set_item("kind", if forest.trees().is_empty() { "scan" } else { "kd-tree" })?;
         index.set_item("trees", forest.trees().len())?;
-        index.set_item(
-            "leaves",
-            forest.trees().iter().map(|t| t.tree.leaves()).sum::<usize>(),
-        )?;
-        index.set_item(
-            "rows_indexed",
-            forest.trees().iter().map(|t| t.tree.len()).sum::<usize>(),
-        )?;
+        index.set_item("leaves", forest.trees().iter().map(|t| t.tree.leaves()).sum::<usize>())?;
+        index.set_item("rows_indexed", forest.trees().iter().map(|t| t.tree.len()).sum::<usize>())?;
         index.set_item("bytes", forest.memory())?;
         info.set_item("index", index)?;
         Ok(info)

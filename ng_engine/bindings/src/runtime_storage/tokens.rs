@@ -2,8 +2,8 @@
 
 use ng_core::Error;
 use ng_core::batch::{Cell, TOKEN_COLUMNS, TableKind, cell};
-use ng_core::commit::{NewToken, TokenPatch};
 use ng_core::ops::{lookup, mutate, page, scan::Scan};
+use ng_core::request::{NewToken, TokenPatch};
 use ng_core::snapshot::TokenRef;
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::IntoPyObjectExt;
@@ -15,50 +15,34 @@ use pyo3::types::{PyDict, PyString};
 
 use super::PyRuntimeStorage;
 use crate::arrow::{PyRelation, batches, json_text, to_python};
-use crate::convert::{checked, count, ids, integer, point, token_ref};
+use crate::convert::{checked, count, ids, integer, point, real_number, token_ref};
 use crate::enter::{enter, stay};
 use crate::error::raise;
 
 /// A weight or other float32: 22003 where float32 has no such number.
 pub(super) fn real(value: &Bound<'_, PyAny>, what: &str) -> PyResult<f32> {
-    let number: f64 = value.extract().map_err(|_| match value.get_type().name() {
-        Ok(name) => PyTypeError::new_err(format!("{what} must be a number, not {name}")),
-        Err(error) => error,
-    })?;
+    let number = real_number(value, what)?;
     let narrowed = number as f32;
     if number.is_finite() && narrowed.is_finite() {
         return Ok(narrowed);
     }
-    Err(raise(
-        value.py(),
-        &Error::out_of_range(format!("{what} is not a finite number that float32 can hold")),
-    ))
+    Err(raise(value.py(), &Error::out_of_range(format!("{what} is not a finite number that float32 can hold"))))
 }
 
 /// A bit mask of the given width.
 pub(super) fn bits<T: TryFrom<i64>>(value: &Bound<'_, PyAny>, what: &str) -> PyResult<T> {
-    T::try_from(integer(value, what)?).map_err(|_| {
-        raise(
-            value.py(),
-            &Error::out_of_range(format!("{what} is out of range")),
-        )
-    })
+    T::try_from(integer(value, what)?)
+        .map_err(|_| raise(value.py(), &Error::out_of_range(format!("{what} is out of range"))))
 }
 
 /// Text, or TypeError; text that is no Unicode is 22P02.
 pub(super) fn text(value: &Bound<'_, PyAny>, what: &str) -> PyResult<PyBackedStr> {
     let Ok(string) = value.cast::<PyString>() else {
-        return Err(PyTypeError::new_err(format!(
-            "{what} must be a str, not {}",
-            value.get_type().name()?
-        )));
+        return Err(PyTypeError::new_err(format!("{what} must be a str, not {}", value.get_type().name()?)));
     };
-    string.extract::<PyBackedStr>().map_err(|_| {
-        raise(
-            value.py(),
-            &Error::invalid_text(format!("{what} is not valid Unicode")),
-        )
-    })
+    string
+        .extract::<PyBackedStr>()
+        .map_err(|_| raise(value.py(), &Error::invalid_text(format!("{what} is not valid Unicode"))))
 }
 
 /// An optional argument, absent if None.
@@ -84,12 +68,8 @@ impl PyRuntimeStorage {
         props: Option<&Bound<'_, PyAny>>,
         id: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<u64> {
-        let coords =
-            coords.ok_or_else(|| PyTypeError::new_err("create_token() needs coords: eight numbers"))?;
-        let (key, kind) = (
-            given(key, |v| text(v, "key"))?,
-            given(r#type, |v| text(v, "type"))?,
-        );
+        let coords = coords.ok_or_else(|| PyTypeError::new_err("create_token() needs coords: eight numbers"))?;
+        let (key, kind) = (given(key, |v| text(v, "key"))?, given(r#type, |v| text(v, "type"))?);
         let props = given(props, json_text)?.flatten();
         let new = NewToken {
             id: given(id, |v| integer(v, "id"))?,
@@ -100,19 +80,12 @@ impl PyRuntimeStorage {
             flags: given(flags, |v| bits(v, "flags"))?,
             props: props.as_deref(),
         };
-        let created = enter(py, || {
-            self.storage
-                .write(|working| working.create_token(&new, Default::default()))
-        })?;
+        let created = enter(py, || self.storage.write(|working| working.create_token(&new, Default::default())))?;
         created.ok_or_else(|| raise(py, &Error::duplicate("the token exists already")))
     }
 
-    fn get_token<'py>(
-        &self,
-        py: Python<'py>,
-        token: &Bound<'py, PyAny>,
-    ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let (token, view) = (token_ref(token)?, self.storage.view());
+    fn get_token<'py>(&self, py: Python<'py>, token: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let (token, view) = (token_ref(token)?, self.view(py));
         let Some(row) = stay(py, || Ok(view.snapshot.find_token(&token)))? else {
             return Ok(None);
         };
@@ -121,9 +94,7 @@ impl PyRuntimeStorage {
         let (template, names) = FIELDS.get_or_try_init(py, || {
             let names = TOKEN_COLUMNS.map(|(name, _)| PyString::intern(py, name));
             let template = PyDict::new(py);
-            names
-                .iter()
-                .try_for_each(|name| template.set_item(name, py.None()))?;
+            names.iter().try_for_each(|name| template.set_item(name, py.None()))?;
             PyResult::Ok((template.unbind(), names.map(Bound::unbind)))
         })?;
         let dict = template.bind(py).copy()?;
@@ -151,7 +122,7 @@ impl PyRuntimeStorage {
     ) -> PyResult<bool> {
         let token = token_ref(token)?;
         let (mut patch, mut key, mut kind, mut props) = (TokenPatch::default(), None, None, None);
-        let catalog = self.storage.view().snapshot.catalog.clone();
+        let catalog = self.peek(py).catalog.clone();
         for (name, value) in fields.into_iter().flatten() {
             let name: String = name.extract()?;
             match name.as_str() {
@@ -164,9 +135,7 @@ impl PyRuntimeStorage {
                 name => match catalog.axis(name) {
                     Some(axis) => patch.axes[axis] = Some(real(&value, "a coordinate")?),
                     None => {
-                        return Err(PyTypeError::new_err(format!(
-                            "a token has no field '{name}' to update"
-                        )));
+                        return Err(PyTypeError::new_err(format!("a token has no field '{name}' to update")));
                     }
                 },
             }
@@ -175,11 +144,10 @@ impl PyRuntimeStorage {
         patch.props = props.as_ref().map(|p| p.as_deref());
         patch.kind = kind.as_deref();
         enter(py, || {
-            self.storage
-                .write(|working| match working.snapshot().find_token(&token) {
-                    Some(row) => working.update_token(row, &patch).map(|()| true),
-                    None => Ok(false),
-                })
+            self.storage.write(|working| match working.snapshot().find_token(&token) {
+                Some(row) => working.update_token(row, &patch).map(|()| true),
+                None => Ok(false),
+            })
         })
     }
 
@@ -205,7 +173,7 @@ impl PyRuntimeStorage {
         offset: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Vec<u64>> {
         let (limit, offset) = paging(limit, offset)?;
-        let view = self.storage.view();
+        let view = self.view(py);
         enter(py, || {
             let tokens = &view.snapshot.tokens;
             let rows: Vec<u32> = if tokens.in_id_order() {
@@ -217,8 +185,8 @@ impl PyRuntimeStorage {
         })
     }
 
-    fn count_tokens(&self) -> usize {
-        self.storage.view().snapshot.tokens.live()
+    fn count_tokens(&self, py: Python<'_>) -> usize {
+        self.view(py).snapshot.tokens.live()
     }
 
     fn clear_tokens(&self, py: Python<'_>) -> PyResult<usize> {
@@ -227,14 +195,14 @@ impl PyRuntimeStorage {
 
     /// The id of a token, or 42704.
     fn resolve(&self, py: Python<'_>, token: &Bound<'_, PyAny>) -> PyResult<u64> {
-        let (token, view) = (token_ref(token)?, self.storage.view());
+        let (token, view) = (token_ref(token)?, self.view(py));
         let row = checked(py, view.snapshot.token(&token))?;
         Ok(view.snapshot.tokens.id(row))
     }
 
     /// The coordinates of a token, or 42704.
     fn point(&self, py: Python<'_>, token: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
-        let (token, view) = (token_ref(token)?, self.storage.view());
+        let (token, view) = (token_ref(token)?, self.view(py));
         let row = checked(py, view.snapshot.token(&token))?;
         Ok(view.snapshot.coords(row).map(f64::from).to_vec())
     }
@@ -247,45 +215,31 @@ impl PyRuntimeStorage {
         on_conflict: Option<&str>,
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let (batches, action) = (batches(arrow)?, super::on_conflict(py, on_conflict)?);
-        let ids = enter(py, || {
-            self.storage
-                .write(|working| mutate::create_tokens(working, &batches, action))
-        })?;
+        let ids = enter(py, || self.storage.write(|working| mutate::create_tokens(working, &batches, action)))?;
         Ok(signed(ids).into_pyarray(py))
     }
 
     fn update_tokens(&self, py: Python<'_>, arrow: &Bound<'_, PyAny>) -> PyResult<usize> {
         let batches = batches(arrow)?;
-        enter(py, || {
-            self.storage
-                .write(|working| mutate::update_tokens(working, &batches))
-        })
+        enter(py, || self.storage.write(|working| mutate::update_tokens(working, &batches)))
     }
 
     fn delete_tokens(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<usize> {
         let ids = crate::convert::ids(ids)?;
-        enter(py, || {
-            self.storage
-                .write(|working| Ok(mutate::delete_tokens(working, &ids)))
-        })
+        enter(py, || self.storage.write(|working| Ok(mutate::delete_tokens(working, &ids))))
     }
 
     /// Rows of the tokens with these ids, by id.
     fn get_tokens<'py>(&self, py: Python<'py>, tokens: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let wanted: Vec<TokenRef> = ids(tokens)?.into_iter().map(TokenRef::Id).collect();
-        let view = self.storage.view();
-        let relation = enter(py, || {
-            lookup::lookup(&view, TableKind::Tokens, &wanted, &Scan::default())
-        })?;
+        let view = self.view(py);
+        let relation = enter(py, || lookup::lookup(&view, TableKind::Tokens, &wanted, &Scan::default()))?;
         PyRelation::from(relation).into_bound_py_any(py)
     }
 }
 
 /// The default page of a list is the first hundred.
-pub(super) fn paging(
-    limit: Option<&Bound<'_, PyAny>>,
-    offset: Option<&Bound<'_, PyAny>>,
-) -> PyResult<(usize, usize)> {
+pub(super) fn paging(limit: Option<&Bound<'_, PyAny>>, offset: Option<&Bound<'_, PyAny>>) -> PyResult<(usize, usize)> {
     let limit = given(limit, |v| count(v, "limit"))?.unwrap_or(100);
     Ok((limit, given(offset, |v| count(v, "offset"))?.unwrap_or(0)))
 }

@@ -1,9 +1,10 @@
 //! Who is connected with whom: typed compressed rows over the connections [0, k), and lists for those that came later.
 //!
 //! Both only hint: whether a connection still exists is asked of the reader's own snapshot, so one adjacency serves every
-//! snapshot since it was built.
+//! snapshot since it was built. Links of an open transaction are listed apart until it commits.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use parking_lot::RwLock;
 
@@ -79,12 +80,8 @@ impl Compressed {
             offsets[node + 1] += offsets[node];
         }
         let mut next = offsets.clone();
-        let mut this = Self {
-            offsets,
-            tokens: vec![0; hops.len()],
-            connections: vec![0; hops.len()],
-            kinds: vec![0; hops.len()],
-        };
+        let mut this =
+            Self { offsets, tokens: vec![0; hops.len()], connections: vec![0; hops.len()], kinds: vec![0; hops.len()] };
         for (from, hop) in hops {
             let at = next[*from as usize] as usize;
             next[*from as usize] += 1;
@@ -99,11 +96,7 @@ impl Compressed {
             (Some(start), Some(end)) => start..end,
             _ => 0..0,
         };
-        range.map(|i| Hop {
-            token: self.tokens[i],
-            connection: self.connections[i],
-            kind: self.kinds[i],
-        })
+        range.map(|i| Hop { token: self.tokens[i], connection: self.connections[i], kind: self.kinds[i] })
     }
 
     fn memory(&self) -> usize {
@@ -113,21 +106,19 @@ impl Compressed {
 
 type Lists = HashMap<u32, Vec<Hop>, foldhash::fast::RandomState>;
 
-/// Hops of connections that came after the compressed rows, by token; shared by all snapshots since.
+/// Links that came after the compressed rows, one direction of them, by token.
 #[derive(Debug)]
-struct Later {
+struct Listed {
     shards: Box<[RwLock<Lists>]>,
 }
 
-impl Default for Later {
+impl Default for Listed {
     fn default() -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
-        }
+        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
     }
 }
 
-impl Later {
+impl Listed {
     fn shard(&self, token: u32) -> &RwLock<Lists> {
         &self.shards[token as usize % SHARDS]
     }
@@ -136,9 +127,10 @@ impl Later {
         self.shard(from).write().entry(from).or_default().push(hop);
     }
 
-    fn remove(&self, from: u32, connection: u32) {
+    /// Take back the latest push from this token.
+    fn pop(&self, from: u32) {
         if let Some(hops) = self.shard(from).write().get_mut(&from) {
-            hops.retain(|hop| hop.connection != connection);
+            hops.pop();
         }
     }
 
@@ -149,14 +141,41 @@ impl Later {
     }
 }
 
-/// Both directions over the connections of a store.
+/// Both directions of later links. They only hint, like every shared map: the reader's snapshot has the connection, or not.
 #[derive(Debug, Default)]
-pub struct Adjacency {
-    covered: u32,
+struct Later {
+    outward: Listed,
+    inward: Listed,
+}
+
+impl Later {
+    fn push(&self, link: Link) {
+        let Link { source, target, connection, kind } = link;
+        self.outward.push(source, Hop { token: target, connection, kind });
+        self.inward.push(target, Hop { token: source, connection, kind });
+    }
+
+    fn pop(&self, link: Link) {
+        self.outward.pop(link.source);
+        self.inward.pop(link.target);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Both {
     outward: Compressed,
     inward: Compressed,
-    later_outward: Later,
-    later_inward: Later,
+}
+
+/// Both directions over the connections of a store. Cloning costs three reference counts.
+#[derive(Clone, Debug, Default)]
+pub struct Adjacency {
+    covered: u32,
+    compressed: Arc<Both>,
+    /// Committed links, shared by every snapshot since the compressed rows were built.
+    later: Arc<Later>,
+    /// Links of one transaction, seen by its own snapshots alone.
+    own: Option<Arc<Later>>,
 }
 
 impl Adjacency {
@@ -164,42 +183,16 @@ impl Adjacency {
     pub fn build(snapshot: &Snapshot) -> Self {
         let nodes = snapshot.tokens.extent() as usize;
         let connections = &snapshot.connections;
-        let (mut outward, mut inward) = (
-            Vec::with_capacity(connections.live()),
-            Vec::with_capacity(connections.live()),
-        );
+        let (mut outward, mut inward) =
+            (Vec::with_capacity(connections.live()), Vec::with_capacity(connections.live()));
         for row in connections.live_rows() {
-            if let Some(Link {
-                source,
-                target,
-                connection,
-                kind,
-            }) = Link::of(snapshot, row)
-            {
-                outward.push((
-                    source,
-                    Hop {
-                        token: target,
-                        connection,
-                        kind,
-                    },
-                ));
-                inward.push((
-                    target,
-                    Hop {
-                        token: source,
-                        connection,
-                        kind,
-                    },
-                ));
+            if let Some(Link { source, target, connection, kind }) = Link::of(snapshot, row) {
+                outward.push((source, Hop { token: target, connection, kind }));
+                inward.push((target, Hop { token: source, connection, kind }));
             }
         }
-        Self {
-            covered: connections.extent(),
-            outward: Compressed::build(nodes, &outward),
-            inward: Compressed::build(nodes, &inward),
-            ..Self::default()
-        }
+        let both = Both { outward: Compressed::build(nodes, &outward), inward: Compressed::build(nodes, &inward) };
+        Self { covered: connections.extent(), compressed: Arc::new(both), ..Self::default() }
     }
 
     /// Rows [0, `covered`) of the connections are in the compressed rows.
@@ -207,62 +200,79 @@ impl Adjacency {
         self.covered
     }
 
-    /// List the connection `row` of the snapshot, from token row `source` to `target`, among the later ones.
-    pub fn push(&self, link: Link) {
-        let Link {
-            source,
-            target,
-            connection,
-            kind,
-        } = link;
-        self.later_outward.push(
-            source,
-            Hop {
-                token: target,
-                connection,
-                kind,
-            },
-        );
-        self.later_inward.push(
-            target,
-            Hop {
-                token: source,
-                connection,
-                kind,
-            },
-        );
+    /// The same for a transaction, with links of its own.
+    #[must_use]
+    pub fn with_own(&self, links: &[Link]) -> Self {
+        let own = Later::default();
+        links.iter().for_each(|link| own.push(*link));
+        Self { own: Some(Arc::new(own)), ..self.clone() }
     }
 
-    /// Take back what `push` did.
-    pub fn remove(&self, link: Link) {
-        self.later_outward.remove(link.source, link.connection);
-        self.later_inward.remove(link.target, link.connection);
+    /// The same for everybody: links of the transaction join those that all can see.
+    #[must_use]
+    pub fn without_own(&self, links: &[Link]) -> Self {
+        if self.own.is_some() {
+            links.iter().for_each(|link| self.later.push(*link));
+        }
+        Self { own: None, ..self.clone() }
+    }
+
+    /// Whether it is a transaction's.
+    pub fn has_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// List a link among the later ones: those of the transaction, if there is one.
+    pub fn push(&self, link: Link) {
+        self.own.as_ref().unwrap_or(&self.later).push(link);
+    }
+
+    /// Take back the latest push, which was of this link.
+    pub fn pop(&self, link: Link) {
+        self.own.as_ref().unwrap_or(&self.later).pop(link);
     }
 
     /// Visit every live hop from a token; a self loop is visited once in each direction asked for.
     pub fn hops(&self, snapshot: &Snapshot, token: u32, direction: Direction, mut visit: impl FnMut(Hop)) {
-        let live = |hop: &Hop| snapshot.connections.is_live(hop.connection);
+        let connections = &snapshot.connections;
+        let id = snapshot.tokens.id(token);
+        // A listed row may since be another connection's: rolled back rows are numbered again.
+        let same = |hop: &Hop, outward: bool| {
+            connections.is_live(hop.connection) && snapshot.tokens.is_live(hop.token) && {
+                let (columns, slot) = connections.columns(hop.connection);
+                let ends = (columns.source.get(slot), columns.target.get(slot));
+                let other = snapshot.tokens.id(hop.token);
+                columns.kind.get(slot) == hop.kind && ends == if outward { (id, other) } else { (other, id) }
+            }
+        };
+        let lists = || [Some(&self.later), self.own.as_ref()].into_iter().flatten();
         if direction != Direction::In {
-            self.outward.hops(token).filter(live).for_each(&mut visit);
-            self.later_outward.visit(token, |hop| {
-                if live(&hop) {
-                    visit(hop)
-                }
-            });
+            let live = |hop: &Hop| connections.is_live(hop.connection);
+            self.compressed.outward.hops(token).filter(live).for_each(&mut visit);
+            for later in lists() {
+                later.outward.visit(token, |hop| {
+                    if same(&hop, true) {
+                        visit(hop);
+                    }
+                });
+            }
         }
         if direction != Direction::Out {
-            self.inward.hops(token).filter(live).for_each(&mut visit);
-            self.later_inward.visit(token, |hop| {
-                if live(&hop) {
-                    visit(hop)
-                }
-            });
+            let live = |hop: &Hop| connections.is_live(hop.connection);
+            self.compressed.inward.hops(token).filter(live).for_each(&mut visit);
+            for later in lists() {
+                later.inward.visit(token, |hop| {
+                    if same(&hop, false) {
+                        visit(hop);
+                    }
+                });
+            }
         }
     }
 
     /// Bytes of the compressed rows.
     pub fn memory(&self) -> usize {
-        self.outward.memory() + self.inward.memory()
+        self.compressed.outward.memory() + self.compressed.inward.memory()
     }
 }
 

@@ -18,6 +18,9 @@ use crate::token::Token;
 /// Fewer rows than this at the end of the table are scanned rather than indexed.
 pub const SCANNED_ROWS: u32 = 4096;
 
+/// More moved rows than this, or than one in 256 of a large forest, and it is planted anew: each costs every search.
+const STALE_ROWS: usize = 2048;
+
 /// A tree and the rows it covers.
 #[derive(Clone)]
 pub struct Planted {
@@ -72,8 +75,8 @@ impl Forest {
     /// The row from which on trees should be rebuilt, if it is worth it.
     pub fn rebuild_from(&self, tokens: &Table<Token>) -> Option<u32> {
         let indexed: usize = self.trees.iter().map(|t| t.tree.len()).sum();
-        let worn = self.stale.len() as usize > (indexed / 16).max(SCANNED_ROWS as usize)
-            || indexed > 2 * tokens.live() + 8192;
+        let moved = self.stale.len() as usize > STALE_ROWS.max(indexed / 256);
+        let worn = moved || indexed > 2 * tokens.live() + 8192;
         if worn {
             return Some(0);
         }
@@ -93,18 +96,14 @@ impl Forest {
     /// A tree over the live rows of the snapshot from `first` on.
     pub fn plant(snapshot: &Snapshot, first: u32) -> Planted {
         let tokens = &snapshot.tokens;
-        let rows = tokens.live_rows().skip_while(|row| *row < first);
-        let points: Vec<(u32, Point)> = rows
+        let points: Vec<(u32, Point)> = tokens
+            .live_rows_since(first)
             .map(|row| {
                 let (columns, slot) = tokens.columns(row);
                 (row, columns.coords.get(slot))
             })
             .collect();
-        Planted {
-            first,
-            end: tokens.extent(),
-            tree: Arc::new(Tree::build(points)),
-        }
+        Planted { first, end: tokens.extent(), tree: Arc::new(Tree::build(points)) }
     }
 
     /// The forest of `now` with a tree that was built from the older snapshot `built`.
@@ -116,19 +115,11 @@ impl Forest {
             };
             *row < planted.first || (now.tokens.is_live(*row) && at(now) != at(built))
         };
-        let mut trees: Vec<Planted> = now
-            .spatial
-            .trees
-            .iter()
-            .filter(|t| t.end <= planted.first)
-            .cloned()
-            .collect();
+        let mut trees: Vec<Planted> = now.spatial.trees.iter().filter(|t| t.end <= planted.first).cloned().collect();
         let mut stale: RoaringBitmap = now.spatial.stale.iter().filter(moved_since).collect();
-        for row in built.spatial.covered().max(planted.first)..planted.end {
-            // Rows that no tree covered are not marked when they move; what moved meanwhile is found by comparing.
-            if moved_since(&row) {
-                stale.insert(row);
-            }
+        if now.moves != built.moves {
+            // Rows that no tree covered were not marked when they moved; those that moved meanwhile are found by comparing.
+            stale.extend((built.spatial.covered().max(planted.first)..planted.end).filter(moved_since));
         }
         trees.push(planted);
         Self { trees, stale }

@@ -5,13 +5,15 @@
 //! believed, and the entries of deleted rows go when the map is rebuilt.
 
 use std::hash::{BuildHasher, Hash};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use parking_lot::RwLock;
 
 const SHARDS: usize = 64;
+/// A value that comes and goes leaves this many dead candidates behind at the most.
+const CROWD: usize = 32;
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -28,16 +30,14 @@ impl Entry {
 
 /// Hash → candidate rows. Sharded, so that growing one never holds up look-ups for long.
 pub struct RowMap {
-    shards: Box<[RwLock<HashTable<Entry>>]>,
+    shards: Box<[Arc<RwLock<HashTable<Entry>>>]>,
 }
 
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 impl Default for RowMap {
     fn default() -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
-        }
+        Self { shards: (0..SHARDS).map(|_| Arc::default()).collect() }
     }
 }
 
@@ -50,36 +50,44 @@ impl RowMap {
     /// A map of (hash, row) pairs.
     pub fn build(entries: impl Iterator<Item = (u64, u32)>) -> Self {
         let map = Self::default();
-        entries.for_each(|(hash, row)| map.insert_new(hash, row));
+        entries.for_each(|(hash, row)| {
+            map.insert_new(hash, row);
+        });
         map
     }
 
     fn shard(&self, hash: u64) -> &RwLock<HashTable<Entry>> {
-        &self.shards[(hash >> 58) as usize]
+        &self.shards[Self::shard_number(hash)]
     }
 
-    /// Note that the new row `row` has a value of this hash.
-    pub fn insert_new(&self, hash: u64, row: u32) {
-        let entry = Entry {
-            hash: hash as u32,
-            row,
-        };
-        self.shard(hash)
-            .write()
-            .insert_unique(Entry::wide(entry.hash), entry, |e| Entry::wide(e.hash));
+    fn shard_number(hash: u64) -> usize {
+        (hash >> 58) as usize
+    }
+
+    /// Note that the new row `row` has a value of this hash; whether rows of this hash have become too many to try.
+    pub fn insert_new(&self, hash: u64, row: u32) -> bool {
+        let entry = Entry { hash: hash as u32, row };
+        let mut shard = self.shard(hash).write();
+        shard.insert_unique(Entry::wide(entry.hash), entry, |e| Entry::wide(e.hash));
+        shard.iter_hash(Entry::wide(entry.hash)).filter(|e| e.hash == entry.hash).nth(CROWD).is_some()
+    }
+
+    /// A map with only the live rows in the shard of this hash, and the other shards in common with this one.
+    #[must_use]
+    pub fn thinned(&self, hash: u64, is_live: impl Fn(u32) -> bool) -> Self {
+        let mut shards = self.shards.clone();
+        let at = Self::shard_number(hash);
+        let mut live = self.shards[at].read().clone();
+        live.retain(|entry| is_live(entry.row));
+        shards[at] = Arc::new(RwLock::new(live));
+        Self { shards }
     }
 
     /// Note that `row`, which may have had it before, has a value of this hash.
     pub fn insert(&self, hash: u64, row: u32) {
-        let entry = Entry {
-            hash: hash as u32,
-            row,
-        };
+        let entry = Entry { hash: hash as u32, row };
         let mut shard = self.shard(hash).write();
-        if shard
-            .find(Entry::wide(entry.hash), |e| e.hash == entry.hash && e.row == row)
-            .is_none()
-        {
+        if shard.find(Entry::wide(entry.hash), |e| e.hash == entry.hash && e.row == row).is_none() {
             shard.insert_unique(Entry::wide(entry.hash), entry, |e| Entry::wide(e.hash));
         }
     }
@@ -87,19 +95,14 @@ impl RowMap {
     /// Room for as many more.
     pub fn reserve(&self, additional: usize) {
         for shard in &self.shards {
-            shard
-                .write()
-                .reserve(additional / SHARDS + 1, |e| Entry::wide(e.hash));
+            shard.write().reserve(additional / SHARDS + 1, |e| Entry::wide(e.hash));
         }
     }
 
     /// The row among the candidates that `verify` accepts.
     pub fn find(&self, hash: u64, mut verify: impl FnMut(u32) -> bool) -> Option<u32> {
         let short = hash as u32;
-        self.shard(hash)
-            .read()
-            .find(Entry::wide(short), |e| e.hash == short && verify(e.row))
-            .map(|e| e.row)
+        self.shard(hash).read().find(Entry::wide(short), |e| e.hash == short && verify(e.row)).map(|e| e.row)
     }
 
     /// Entries, those of deleted rows included.
@@ -132,5 +135,15 @@ mod tests {
         assert_eq!(map.find(7, |row| row == 2), Some(2));
         assert_eq!(map.find(7, |_| false), None);
         assert_eq!(map.find(8, |_| true), None);
+    }
+
+    #[test]
+    fn a_value_that_comes_and_goes_is_thinned_out() {
+        let map = RowMap::default();
+        let crowded = (0..=CROWD as u32).filter(|row| map.insert_new(7, *row)).count();
+        assert_eq!(crowded, 1);
+        let thin = map.thinned(7, |row| row == 9);
+        assert_eq!((thin.len(), map.len()), (1, CROWD + 1));
+        assert_eq!(thin.find(7, |_| true), Some(9));
     }
 }

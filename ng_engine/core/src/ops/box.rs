@@ -11,50 +11,25 @@ use crate::ops::{View, page};
 /// Tokens with `low[i] <= x[i] <= high[i]`; an infinite bound is open. A box that is upside down is 22023.
 pub fn within_box(view: &View, low: &Point, high: &Point, scan: &Scan<'_>) -> Result<Relation> {
     if let Some(axis) = (0..8).find(|i| low[*i] > high[*i]) {
-        return Err(Error::invalid_value(format!(
-            "the box is empty on axis {}: low is above high",
-            axis + 1
-        )));
+        return Err(Error::invalid_value(format!("the box is empty on axis {}: low is above high", axis + 1)));
     }
     // A box has no metric; any with a live axis lets the search be prepared.
     let metric = crate::metric::Metric::new([1.0; 8], [0.0; 8]);
-    let search = Search {
-        predicate: scan.predicate,
-        metric: Some(&metric),
-        ..Search::default()
-    };
+    let search = Search { predicate: scan.predicate, metric: Some(&metric), ..Search::default() };
     let ready = Ready::new(view, &search)?;
     let mut work = spatial::Work::default();
     let mut rows = Vec::new();
     for planted in ready.trees() {
-        planted.tree.in_box(
-            low,
-            high,
-            &mut |row| ready.passes(row, true),
-            &mut |row| rows.push(row),
-            &mut work,
-        );
+        planted.tree.in_box(low, high, &mut |row| ready.passes(row, true), &mut |row| rows.push(row), &mut work);
     }
+    let inside = |point: &Point| (0..8).all(|axis| low[axis] <= point[axis] && point[axis] <= high[axis]);
+    rows.extend(ready.moved().filter(|(row, point)| inside(point) && ready.passes(*row, false)).map(|(row, _)| row));
     ready.unindexed(|points, first| {
         let mut passes = |row| ready.passes(row, false);
-        scan_box(
-            points,
-            first,
-            low,
-            high,
-            &mut passes,
-            &mut |row| rows.push(row),
-            &mut work,
-        );
+        scan_box(points, first, low, high, &mut passes, &mut |row| rows.push(row), &mut work);
     });
     rows.sort_unstable_by_key(|row| view.snapshot.tokens.id(*row));
     let rows = Rows::List(page(rows, scan.limit, scan.offset));
-    let relation = Relation::new(
-        view.snapshot.clone(),
-        TableKind::Tokens,
-        rows,
-        Vec::new(),
-        scan.columns,
-    )?;
+    let relation = Relation::new(view.snapshot.clone(), TableKind::Tokens, rows, Vec::new(), scan.columns)?;
     Ok(relation.found(ready.access(), (&work).into()))
 }

@@ -7,18 +7,15 @@ use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::DataType;
 
 use crate::catalog::Catalog;
-use crate::commit::{ConnectionPatch, NewConnection, NewToken, TokenPatch};
 use crate::error::{Error, Result};
 use crate::metric::Point;
+use crate::request::{ConnectionPatch, NewConnection, NewToken, TokenPatch};
 use crate::snapshot::TokenRef;
 
 /// Positions as a column of eight-number lists, or as one column per axis.
 enum Coords {
     None,
-    Lists {
-        values: PrimitiveArray<Float32Type>,
-        lists: ArrayRef,
-    },
+    Lists { values: PrimitiveArray<Float32Type>, lists: ArrayRef },
     Axes(Box<[Option<PrimitiveArray<Float32Type>>; 8]>),
 }
 
@@ -33,18 +30,12 @@ impl Ends {
         match self {
             Self::Ids(a) if a.is_valid(row) => Ok(TokenRef::Id(a.value(row))),
             Self::Keys(a) if a.is_valid(row) => Ok(TokenRef::Key(a.value(row).to_owned())),
-            _ => Err(Error::bad_content(format!(
-                "row {}: source and target must not be null",
-                row + 1
-            ))),
+            _ => Err(Error::bad_content(format!("row {}: source and target must not be null", row + 1))),
         }
     }
 }
 
-fn value<T: arrow_array::ArrowPrimitiveType>(
-    column: Option<&PrimitiveArray<T>>,
-    row: usize,
-) -> Option<T::Native> {
+fn value<T: arrow_array::ArrowPrimitiveType>(column: Option<&PrimitiveArray<T>>, row: usize) -> Option<T::Native> {
     column.filter(|a| a.is_valid(row)).map(|a| a.value(row))
 }
 
@@ -63,11 +54,8 @@ impl Reader<'_> {
         for field in self.batch.schema_ref().fields() {
             let name = field.name().as_str();
             if !known.contains(&name) && catalog.is_none_or(|c| c.axis(name).is_none()) {
-                return Err(Error::undefined_column(format!(
-                    "column \"{}\" does not exist",
-                    name.escape_debug()
-                ))
-                .hint(format!("columns: {}", known.join(", "))));
+                return Err(Error::undefined_column(format!("column \"{}\" does not exist", name.escape_debug()))
+                    .hint(format!("columns: {}", known.join(", "))));
             }
         }
         Ok(())
@@ -77,16 +65,11 @@ impl Reader<'_> {
         let Some(array) = self.batch.column_by_name(name) else {
             return Ok(None);
         };
-        if matches!(array.data_type(), DataType::Null) && !matches!(to, DataType::FixedSizeList(..)) {
-            return Ok(None);
-        }
         cast(array, to, name).map(Some)
     }
 
     fn primitive<T: arrow_array::ArrowPrimitiveType>(&self, name: &str) -> Result<Option<PrimitiveArray<T>>> {
-        Ok(self
-            .column(name, &T::DATA_TYPE)?
-            .map(|a| a.as_primitive::<T>().clone()))
+        Ok(self.column(name, &T::DATA_TYPE)?.map(|a| a.as_primitive::<T>().clone()))
     }
 
     fn strings(&self, name: &str) -> Result<Option<StringArray>> {
@@ -94,21 +77,12 @@ impl Reader<'_> {
             DataType::Dictionary(_, v) => {
                 matches!(**v, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
             }
-            t => matches!(
-                t,
-                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null
-            ),
+            t => matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null),
         };
-        if let Some(array) = self
-            .batch
-            .column_by_name(name)
-            .filter(|a| !textual(a.data_type()))
-        {
+        if let Some(array) = self.batch.column_by_name(name).filter(|a| !textual(a.data_type())) {
             return Err(mismatch(name, &DataType::Utf8, array.data_type()));
         }
-        Ok(self
-            .column(name, &DataType::Utf8)?
-            .map(|a| a.as_string::<i32>().clone()))
+        Ok(self.column(name, &DataType::Utf8)?.map(|a| a.as_string::<i32>().clone()))
     }
 
     fn coords(&self, catalog: &Catalog) -> Result<Coords> {
@@ -120,38 +94,20 @@ impl Reader<'_> {
         }
         let Some(array) = self.batch.column_by_name("coords") else {
             let any = axes.iter().any(Option::is_some);
-            return Ok(if any {
-                Coords::Axes(Box::new(axes))
-            } else {
-                Coords::None
-            });
+            return Ok(if any { Coords::Axes(Box::new(axes)) } else { Coords::None });
         };
         if axes.iter().any(Option::is_some) {
             return Err(Error::bad_content("both coords and single axes are given"));
         }
         let item = |t: &DataType| match t {
-            DataType::FixedSizeList(f, _) | DataType::List(f) | DataType::LargeList(f) => {
-                Some(f.data_type().clone())
-            }
+            DataType::FixedSizeList(f, _) | DataType::List(f) | DataType::LargeList(f) => Some(f.data_type().clone()),
             _ => None,
         };
         if item(array.data_type()).is_none_or(|t| !t.is_numeric() && t != DataType::Null) {
-            return Err(mismatch(
-                "coords",
-                &DataType::new_list(DataType::Float32, false),
-                array.data_type(),
-            ));
+            return Err(mismatch("coords", &DataType::new_list(DataType::Float32, false), array.data_type()));
         }
-        let lists = cast(
-            array,
-            &DataType::new_large_list(DataType::Float32, true),
-            "coords",
-        )?;
-        let values = lists
-            .as_list::<i64>()
-            .values()
-            .as_primitive::<Float32Type>()
-            .clone();
+        let lists = cast(array, &DataType::new_large_list(DataType::Float32, true), "coords")?;
+        let values = lists.as_list::<i64>().values().as_primitive::<Float32Type>().clone();
         Ok(Coords::Lists { values, lists })
     }
 }
@@ -165,22 +121,13 @@ fn cast(array: &ArrayRef, to: &DataType, name: &str) -> Result<ArrayRef> {
     if to.is_numeric() && !numeric(from) || (to.is_integer() && from.is_floating()) {
         return Err(mismatch(name, to, from));
     }
-    let options = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
-    cast_with_options(array, to, &options).map_err(|_| {
-        Error::out_of_range(format!(
-            "a value of column \"{name}\" is out of the range of its type"
-        ))
-    })
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(array, to, &options)
+        .map_err(|_| Error::out_of_range(format!("a value of column \"{name}\" is out of the range of its type")))
 }
 
 fn mismatch(name: &str, to: &DataType, from: &DataType) -> Error {
-    Error::type_mismatch(format!(
-        "column \"{}\" must be {to}, not {from}",
-        name.escape_debug()
-    ))
+    Error::type_mismatch(format!("column \"{}\" must be {to}, not {from}", name.escape_debug()))
 }
 
 impl Coords {
@@ -192,10 +139,7 @@ impl Coords {
                 if lists.is_null(row) {
                     return Ok(None);
                 }
-                let (start, len) = (
-                    lists.value_offsets()[row] as usize,
-                    lists.value_length(row) as usize,
-                );
+                let (start, len) = (lists.value_offsets()[row] as usize, lists.value_length(row) as usize);
                 if len != 8 {
                     return Err(Error::invalid_text(format!(
                         "row {}: a point has eight coordinates, not {len}",
@@ -203,19 +147,15 @@ impl Coords {
                     )));
                 }
                 if (start..start + 8).any(|i| values.is_null(i)) {
-                    return Err(Error::invalid_text(format!(
-                        "row {}: a coordinate is null",
-                        row + 1
-                    )));
+                    return Err(Error::invalid_text(format!("row {}: a coordinate is null", row + 1)));
                 }
                 Ok(Some(std::array::from_fn(|axis| values.value(start + axis))))
             }
             Self::Axes(axes) => {
                 let mut point = [0.0; 8];
                 for (axis, column) in axes.iter().enumerate() {
-                    point[axis] = value(column.as_ref(), row).ok_or_else(|| {
-                        Error::invalid_text(format!("row {}: axis {} is missing", row + 1, axis + 1))
-                    })?;
+                    point[axis] = value(column.as_ref(), row)
+                        .ok_or_else(|| Error::invalid_text(format!("row {}: axis {} is missing", row + 1, axis + 1)))?;
                 }
                 Ok(Some(point))
             }
@@ -240,10 +180,7 @@ impl TokenBatch {
     /// Cast the columns: 42703 for one that tokens lack, 42804 for a wrong type, 22003 for a value out of range.
     pub fn new(batch: &RecordBatch, catalog: &Catalog) -> Result<Self> {
         let reader = Reader { batch };
-        reader.check(
-            &["id", "key", "type", "coords", "weight", "flags", "props"],
-            Some(catalog),
-        )?;
+        reader.check(&["id", "key", "type", "coords", "weight", "flags", "props"], Some(catalog))?;
         Ok(Self {
             id: reader.primitive("id")?,
             key: reader.strings("key")?,
@@ -278,8 +215,7 @@ impl TokenBatch {
     /// A row as the id of a token and what to change of it: every column that is there, null removes key and props.
     pub fn update(&self, row: usize) -> Result<(i64, TokenPatch<'_>)> {
         let null = |name: &str| Error::invalid_text(format!("row {}: {name} must not be null", row + 1));
-        let required =
-            |present: bool, got: bool, name| if present && !got { Err(null(name)) } else { Ok(()) };
+        let required = |present: bool, got: bool, name| if present && !got { Err(null(name)) } else { Ok(()) };
         let id = value(self.id.as_ref(), row).ok_or_else(|| null("id"))?;
         let mut patch = TokenPatch {
             key: self.key.as_ref().map(|_| text(self.key.as_ref(), row)),
@@ -300,9 +236,7 @@ impl TokenBatch {
                 }
             }
             Coords::None => {}
-            lists @ Coords::Lists { .. } => {
-                patch.coords = Some(lists.all(row)?.ok_or_else(|| null("coords"))?)
-            }
+            lists @ Coords::Lists { .. } => patch.coords = Some(lists.all(row)?.ok_or_else(|| null("coords"))?),
         }
         Ok((id, patch))
     }
@@ -327,18 +261,8 @@ impl ConnectionBatch {
     /// Cast the columns, with the errors of [`TokenBatch::new`].
     pub fn new(batch: &RecordBatch, create: bool) -> Result<Self> {
         let reader = Reader { batch };
-        let mut known = vec![
-            "id",
-            "source",
-            "target",
-            "type",
-            "weight",
-            "confidence",
-            "rigidity",
-            "mutability",
-            "levels",
-            "props",
-        ];
+        let mut known =
+            vec!["id", "source", "target", "type", "weight", "confidence", "rigidity", "mutability", "levels", "props"];
         if !create {
             known.retain(|name| !["source", "target", "type"].contains(name));
         }
@@ -364,10 +288,8 @@ impl ConnectionBatch {
 
     /// A row as a connection to create.
     pub fn create(&self, row: usize) -> Result<NewConnection<'_>> {
-        let (source, target) = self
-            .ends
-            .as_ref()
-            .ok_or_else(|| Error::bad_content("columns source and target are missing"))?;
+        let (source, target) =
+            self.ends.as_ref().ok_or_else(|| Error::bad_content("columns source and target are missing"))?;
         Ok(NewConnection {
             id: value(self.id.as_ref(), row),
             source: source.get(row)?,
@@ -385,8 +307,7 @@ impl ConnectionBatch {
     /// A row as the id of a connection and what to change of it.
     pub fn update(&self, row: usize) -> Result<(i64, ConnectionPatch<'_>)> {
         let null = |name: &str| Error::invalid_text(format!("row {}: {name} must not be null", row + 1));
-        let required =
-            |present: bool, got: bool, name| if present && !got { Err(null(name)) } else { Ok(()) };
+        let required = |present: bool, got: bool, name| if present && !got { Err(null(name)) } else { Ok(()) };
         let id = value(self.id.as_ref(), row).ok_or_else(|| null("id"))?;
         let patch = ConnectionPatch {
             weight: value(self.weight.as_ref(), row),
@@ -397,17 +318,9 @@ impl ConnectionBatch {
             props: self.props.as_ref().map(|_| text(self.props.as_ref(), row)),
         };
         required(self.weight.is_some(), patch.weight.is_some(), "weight")?;
-        required(
-            self.confidence.is_some(),
-            patch.confidence.is_some(),
-            "confidence",
-        )?;
+        required(self.confidence.is_some(), patch.confidence.is_some(), "confidence")?;
         required(self.rigidity.is_some(), patch.rigidity.is_some(), "rigidity")?;
-        required(
-            self.mutability.is_some(),
-            patch.mutability.is_some(),
-            "mutability",
-        )?;
+        required(self.mutability.is_some(), patch.mutability.is_some(), "mutability")?;
         required(self.levels.is_some(), patch.levels.is_some(), "levels")?;
         Ok((id, patch))
     }

@@ -27,26 +27,15 @@ pub fn lookup(view: &View, table: TableKind, wanted: &[TokenRef], scan: &Scan<'_
                 let TokenRef::Id(id) = token else {
                     return Err(Error::undefined_column("connections have no key"));
                 };
-                rows.extend(
-                    u64::try_from(*id)
-                        .ok()
-                        .and_then(|id| snapshot.connections.find(id)),
-                );
+                rows.extend(u64::try_from(*id).ok().and_then(|id| snapshot.connections.find(id)));
             }
             rows.sort_unstable_by_key(|row| snapshot.connections.id(*row));
             rows.dedup();
             rows.retain(|row| filter.connection(snapshot, *row));
         }
     }
-    let work = Work {
-        rows_examined: wanted.len() as u64,
-        ..Work::default()
-    };
-    let access = if matches!(wanted.first(), Some(TokenRef::Key(_))) {
-        "key"
-    } else {
-        "id"
-    };
+    let work = Work { rows_examined: wanted.len() as u64, ..Work::default() };
+    let access = if matches!(wanted.first(), Some(TokenRef::Key(_))) { "key" } else { "id" };
     let rows = Rows::List(page(rows, scan.limit, scan.offset));
     Ok(Relation::new(snapshot.clone(), table, rows, Vec::new(), scan.columns)?.found(access, work))
 }

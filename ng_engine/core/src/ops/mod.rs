@@ -32,12 +32,8 @@ pub struct View {
 
 /// Worker threads of the engine; its own, so that no host library's pool is blocked.
 pub fn pool() -> Option<&'static ThreadPool> {
-    static POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
-        ThreadPoolBuilder::new()
-            .thread_name(|i| format!("neurograph-{i}"))
-            .build()
-            .ok()
-    });
+    static POOL: LazyLock<Option<ThreadPool>> =
+        LazyLock::new(|| ThreadPoolBuilder::new().thread_name(|i| format!("neurograph-{i}")).build().ok());
     POOL.as_ref()
 }
 
@@ -70,10 +66,7 @@ impl Via {
         let mut bits = vec![0; catalog.connection_types.len().div_ceil(64)];
         for name in names {
             let code = catalog.connection_types.code(name).ok_or_else(|| {
-                Error::undefined_object(format!(
-                    "connection type \"{}\" does not exist",
-                    name.escape_debug()
-                ))
+                Error::undefined_object(format!("connection type \"{}\" does not exist", name.escape_debug()))
             })?;
             bits[code as usize / 64] |= 1u64 << (code % 64);
         }
@@ -82,9 +75,7 @@ impl Via {
 
     /// Whether a type is in the set.
     pub fn contains(&self, kind: u16) -> bool {
-        self.0
-            .as_ref()
-            .is_none_or(|bits| bits[kind as usize / 64] >> (kind % 64) & 1 == 1)
+        self.0.as_ref().is_none_or(|bits| bits[kind as usize / 64] >> (kind % 64) & 1 == 1)
     }
 }
 

@@ -2,13 +2,14 @@
 
 use arrow_array::RecordBatch;
 
-use crate::commit::{NewConnection, OnConflict, Working};
+use crate::commit::Working;
 use crate::error::{Error, Result};
 use crate::index::spatial::Hit;
 use crate::metric::Metric;
 use crate::ops::View;
 use crate::ops::ingest::{ConnectionBatch, TokenBatch};
 use crate::ops::nearest::{Ready, Search, each};
+use crate::request::{NewConnection, OnConflict};
 use crate::snapshot::TokenRef;
 use crate::token::check_id;
 
@@ -23,11 +24,7 @@ fn in_row(row: usize) -> impl FnOnce(Error) -> Error {
 }
 
 /// Create the tokens of all batches; ids of those stored.
-pub fn create_tokens(
-    working: &mut Working,
-    batches: &[RecordBatch],
-    on_conflict: OnConflict,
-) -> Result<Vec<u64>> {
+pub fn create_tokens(working: &mut Working, batches: &[RecordBatch], on_conflict: OnConflict) -> Result<Vec<u64>> {
     let total: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let mut ids = Vec::with_capacity(total);
     let mut before = 0;
@@ -37,9 +34,7 @@ pub fn create_tokens(
             working.reserve_keys(rows.len);
         }
         for row in 0..rows.len {
-            let created = rows
-                .create(row)
-                .and_then(|new| working.create_token(&new, on_conflict));
+            let created = rows.create(row).and_then(|new| working.create_token(&new, on_conflict));
             ids.extend(created.map_err(in_row(before + row))?);
         }
         before += rows.len;
@@ -70,10 +65,7 @@ pub fn update_tokens(working: &mut Working, batches: &[RecordBatch]) -> Result<u
 pub fn delete_tokens(working: &mut Working, ids: &[i64]) -> usize {
     let mut deleted = 0;
     for id in ids {
-        if let Some(row) = check_id(*id)
-            .ok()
-            .and_then(|id| working.snapshot().tokens.find(id))
-        {
+        if let Some(row) = check_id(*id).ok().and_then(|id| working.snapshot().tokens.find(id)) {
             working.delete_token(row);
             deleted += 1;
         }
@@ -83,19 +75,10 @@ pub fn delete_tokens(working: &mut Working, ids: &[i64]) -> usize {
 }
 
 /// Create the connections of all batches; ids of those stored.
-pub fn create_connections(
-    working: &mut Working,
-    batches: &[RecordBatch],
-    on_conflict: OnConflict,
-) -> Result<Vec<u64>> {
-    let batches = batches
-        .iter()
-        .map(|b| ConnectionBatch::new(b, true))
-        .collect::<Result<Vec<_>>>()?;
+pub fn create_connections(working: &mut Working, batches: &[RecordBatch], on_conflict: OnConflict) -> Result<Vec<u64>> {
+    let batches = batches.iter().map(|b| ConnectionBatch::new(b, true)).collect::<Result<Vec<_>>>()?;
     let total = batches.iter().map(|b| b.len).sum();
-    let rows = batches
-        .iter()
-        .flat_map(|batch| (0..batch.len).map(|row| batch.create(row)));
+    let rows = batches.iter().flat_map(|batch| (0..batch.len).map(|row| batch.create(row)));
     let mut at = 0;
     let counted = rows.inspect(|_| at += 1);
     let created = working.create_connections(total, counted, on_conflict);
@@ -163,20 +146,10 @@ pub fn weave(
     on_conflict: OnConflict,
 ) -> Result<Vec<u64>> {
     let snapshot = &view.snapshot;
-    let rows = ids
-        .iter()
-        .map(|id| snapshot.token(&TokenRef::Id(*id)))
-        .collect::<Result<Vec<_>>>()?;
+    let rows = ids.iter().map(|id| snapshot.token(&TokenRef::Id(*id))).collect::<Result<Vec<_>>>()?;
     // One more than asked for, as the token itself is among its nearest or as far as they are.
     let k = weave.k.saturating_add(1);
-    let ready = Ready::new(
-        view,
-        &Search {
-            k: Some(k),
-            metric: weave.metric,
-            ..Search::default()
-        },
-    )?;
+    let ready = Ready::new(view, &Search { k: Some(k), metric: weave.metric, ..Search::default() })?;
     let (hits, _) = each(rows.len(), |i, work| {
         let mut hits: Vec<Hit> = ready.hits(&snapshot.coords(rows[i]), work);
         hits.retain(|hit| hit.row != rows[i]);
@@ -184,10 +157,7 @@ pub fn weave(
         hits
     });
     let total = hits.iter().map(Vec::len).sum();
-    let pairs = ids
-        .iter()
-        .zip(&hits)
-        .flat_map(|(source, hits)| hits.iter().map(|hit| (*source, hit.id as i64)));
+    let pairs = ids.iter().zip(&hits).flat_map(|(source, hits)| hits.iter().map(|hit| (*source, hit.id as i64)));
     let rows = pairs.map(|(source, target)| {
         Ok(NewConnection {
             id: None,

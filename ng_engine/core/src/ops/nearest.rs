@@ -42,6 +42,7 @@ pub(super) struct Ready<'a> {
     filter: Filter,
     exclude: Option<u32>,
     k: Option<usize>,
+    offset: usize,
     radius: Option<f64>,
 }
 
@@ -49,14 +50,9 @@ impl<'a> Ready<'a> {
     pub(super) fn new(view: &'a View, search: &Search<'a>) -> Result<Self> {
         let metric = search.metric.unwrap_or(&view.metric);
         if metric.live_axes() == 0 {
-            return Err(Error::invalid_text(
-                "the point has no live axis: every scale is 0",
-            ));
+            return Err(Error::invalid_text("the point has no live axis: every scale is 0"));
         }
-        if search
-            .radius
-            .is_some_and(|r| r.is_nan() || r < 0.0 || r.is_infinite())
-        {
+        if search.radius.is_some_and(|r| r.is_nan() || r < 0.0 || r.is_infinite()) {
             return Err(Error::out_of_range("the radius is not a finite number ≥ 0"));
         }
         let snapshot = &*view.snapshot;
@@ -66,6 +62,7 @@ impl<'a> Ready<'a> {
             filter: Filter::compile::<Token>(search.predicate, snapshot, &view.metric)?,
             exclude: search.exclude,
             k: search.k.map(|k| k.saturating_add(search.offset)),
+            offset: search.offset,
             radius: search.radius,
         })
     }
@@ -76,8 +73,7 @@ impl<'a> Ready<'a> {
 
     /// Whether a row may be an answer. `indexed` rows that moved since are not where their tree says.
     pub(super) fn passes(&self, row: u32, indexed: bool) -> bool {
-        if indexed && !self.snapshot.spatial.stale().is_empty() && self.snapshot.spatial.stale().contains(row)
-        {
+        if indexed && !self.snapshot.spatial.stale().is_empty() && self.snapshot.spatial.stale().contains(row) {
             return false;
         }
         if !self.snapshot.tokens.is_live(row) || self.exclude == Some(row) {
@@ -90,12 +86,14 @@ impl<'a> Ready<'a> {
         self.snapshot.tokens.id(row)
     }
 
-    /// Rows that no tree answers for: those that moved, then those beyond the trees, in runs of coordinates.
+    /// Rows that are not where their tree says, and where they are.
+    pub(super) fn moved(&self) -> impl Iterator<Item = (u32, Point)> {
+        self.snapshot.spatial.stale().iter().map(|row| (row, self.snapshot.coords(row)))
+    }
+
+    /// Rows beyond the trees, in runs of coordinates.
     pub(super) fn unindexed(&self, mut run: impl FnMut(&[Point], u32)) {
         let forest = &self.snapshot.spatial;
-        for row in forest.stale() {
-            run(&[self.snapshot.coords(row)], row);
-        }
         let tokens = &self.snapshot.tokens;
         let (mut number, mut slot) = crate::segment::place(forest.covered());
         while number < tokens.segments() {
@@ -112,38 +110,35 @@ impl<'a> Ready<'a> {
         let mut top = TopK::new(k, self.radius);
         for planted in self.trees() {
             let (mut passes, mut id) = (|row| self.passes(row, true), |row| self.id(row));
-            planted
-                .tree
-                .nearest(self.metric, query, &mut top, &mut passes, &mut id, work);
+            planted.tree.nearest(self.metric, query, &mut top, &mut passes, &mut id, work);
+        }
+        for (row, point) in self.moved() {
+            work.rows_examined += 1;
+            let distance = self.metric.distance(&point, query);
+            if distance <= top.limit() && self.passes(row, false) {
+                top.push(Hit { distance, id: self.id(row), row });
+            }
         }
         self.unindexed(|points, first| {
             let (mut passes, mut id) = (|row| self.passes(row, false), |row| self.id(row));
-            scan_nearest(
-                points,
-                first,
-                self.metric,
-                query,
-                &mut top,
-                &mut passes,
-                &mut id,
-                work,
-            );
+            scan_nearest(points, first, self.metric, query, &mut top, &mut passes, &mut id, work);
         });
         top.into_sorted()
     }
 
     /// Every hit of one query, in order.
     pub(super) fn hits(&self, query: &Point, work: &mut spatial::Work<'_>) -> Vec<Hit> {
-        let tokens = self.snapshot.tokens.live();
-        match self.k {
-            Some(k) if k < tokens => self.best(query, k, work),
+        let mut hits = match self.k {
+            Some(k) if k < self.snapshot.tokens.live() => self.best(query, k, work),
             k => {
                 let mut hits = within::all(self, query, self.radius.unwrap_or(f64::INFINITY), work);
                 hits.sort_unstable();
                 hits.truncate(k.unwrap_or(usize::MAX));
                 hits
             }
-        }
+        };
+        hits.drain(..self.offset.min(hits.len()));
+        hits
     }
 
     pub(super) fn access(&self) -> &'static str {
@@ -162,8 +157,7 @@ impl<'a> Ready<'a> {
 pub fn nearest(view: &View, query: &Point, search: &Search<'_>) -> Result<Relation> {
     let ready = Ready::new(view, search)?;
     let mut work = spatial::Work::default();
-    let mut hits = ready.hits(query, &mut work);
-    hits.drain(..search.offset.min(hits.len()));
+    let hits = ready.hits(query, &mut work);
     found(view, hits, &work, ready.access(), search.columns)
 }
 
@@ -183,10 +177,7 @@ pub(super) fn found(
     let distance = Float64Array::from_iter_values(hits.iter().map(|hit| hit.distance));
     let rows = Rows::List(hits.iter().map(|hit| hit.row).collect());
     let extras = vec![("distance", Extra::Double(distance))];
-    Ok(
-        Relation::new(view.snapshot.clone(), TableKind::Tokens, rows, extras, columns)?
-            .found(access, work.into()),
-    )
+    Ok(Relation::new(view.snapshot.clone(), TableKind::Tokens, rows, extras, columns)?.found(access, work.into()))
 }
 
 /// The nearest tokens to each of many points, on every core: `query`, `id`, `distance`.
@@ -196,41 +187,20 @@ pub fn nearest_batch(view: &View, queries: &[Point], search: &Search<'_>) -> Res
     let extras = vec![
         ("query", Extra::Big(per_query(&hits, |i, _| i as i64))),
         ("id", Extra::Big(per_query(&hits, |_, hit| hit.id as i64))),
-        (
-            "distance",
-            Extra::Double(
-                hits.iter()
-                    .flatten()
-                    .map(|hit| hit.distance)
-                    .collect::<Vec<_>>()
-                    .into(),
-            ),
-        ),
+        ("distance", Extra::Double(hits.iter().flatten().map(|hit| hit.distance).collect::<Vec<_>>().into())),
     ];
     let rows = Rows::Computed(hits.iter().map(Vec::len).sum());
-    let relation = Relation::new(
-        view.snapshot.clone(),
-        TableKind::Tokens,
-        rows,
-        extras,
-        search.columns,
-    )?;
+    let relation = Relation::new(view.snapshot.clone(), TableKind::Tokens, rows, extras, search.columns)?;
     Ok(relation.found(ready.access(), work))
 }
 
 fn per_query(hits: &[Vec<Hit>], value: impl Fn(usize, &Hit) -> i64) -> Int64Array {
-    let values = hits
-        .iter()
-        .enumerate()
-        .flat_map(|(i, hits)| hits.iter().map(move |hit| (i, hit)));
+    let values = hits.iter().enumerate().flat_map(|(i, hits)| hits.iter().map(move |hit| (i, hit)));
     values.map(|(i, hit)| value(i, hit)).collect::<Vec<_>>().into()
 }
 
 /// Answer queries 0…n−1, in parallel where it pays.
-pub(super) fn each<T: Send>(
-    n: usize,
-    answer: impl Fn(usize, &mut spatial::Work<'_>) -> T + Sync,
-) -> (Vec<T>, Work) {
+pub(super) fn each<T: Send>(n: usize, answer: impl Fn(usize, &mut spatial::Work<'_>) -> T + Sync) -> (Vec<T>, Work) {
     let one = |i| {
         let mut work = spatial::Work::default();
         let found = answer(i, &mut work);
@@ -239,13 +209,7 @@ pub(super) fn each<T: Send>(
     let answers: Vec<(T, Work)> = if n < PARALLEL_QUERIES {
         (0..n).map(one).collect()
     } else {
-        on_pool(|| {
-            (0..n)
-                .into_par_iter()
-                .with_min_len(PARALLEL_QUERIES / 2)
-                .map(one)
-                .collect()
-        })
+        on_pool(|| (0..n).into_par_iter().with_min_len(PARALLEL_QUERIES / 2).map(one).collect())
     };
     let mut total = Work::default();
     for (_, work) in &answers {

@@ -53,53 +53,54 @@ pub fn reach(
     direction: Direction,
     work: &mut Work,
 ) -> Vec<(u32, i32)> {
-    SEEN.with_borrow_mut(|seen| {
-        let words = snapshot.tokens.extent() as usize / 64 + 1;
-        if seen.len() < words {
-            seen.resize(words, 0);
-        }
-        let mut order: Vec<u32> = Vec::new();
-        let first = |row: u32, seen: &mut [u64]| {
-            let (word, bit) = (row as usize / 64, 1u64 << (row % 64));
-            let new = seen[word] & bit == 0;
-            seen[word] |= bit;
-            new
-        };
-        order.extend(starts.iter().filter(|row| first(**row, seen)));
-        let mut reached = Vec::new();
-        let (mut level, mut depth) = (0..order.len(), 1);
-        while depth <= most && !level.is_empty() {
-            let end = order.len();
-            for i in level {
-                snapshot.adjacency.hops(snapshot, order[i], direction, |hop| {
-                    work.edges_examined += 1;
-                    if via.contains(hop.kind) && first(hop.token, seen) {
-                        order.push(hop.token);
-                        if depth >= fewest {
-                            reached.push((hop.token, depth as i32));
-                        }
+    // Taken out, so that a panic loses the bits rather than leaving some set.
+    let mut seen = SEEN.take();
+    let words = snapshot.tokens.extent() as usize / 64 + 1;
+    if seen.len() < words {
+        seen.resize(words, 0);
+    }
+    let mut order: Vec<u32> = Vec::new();
+    let first = |row: u32, seen: &mut [u64]| {
+        let (word, bit) = (row as usize / 64, 1u64 << (row % 64));
+        let new = seen[word] & bit == 0;
+        seen[word] |= bit;
+        new
+    };
+    order.extend(starts.iter().filter(|row| first(**row, &mut seen)));
+    let mut reached = Vec::new();
+    let (mut level, mut depth) = (0..order.len(), 1);
+    while depth <= most && !level.is_empty() {
+        let end = order.len();
+        for i in level {
+            snapshot.adjacency.hops(snapshot, order[i], direction, |hop| {
+                work.edges_examined += 1;
+                if via.contains(hop.kind) && first(hop.token, &mut seen) {
+                    order.push(hop.token);
+                    if depth >= fewest {
+                        reached.push((hop.token, depth as i32));
                     }
-                });
-            }
-            level = end..order.len();
-            depth += 1;
+                }
+            });
         }
-        order.iter().for_each(|row| seen[*row as usize / 64] = 0);
-        reached
-    })
+        level = end..order.len();
+        depth += 1;
+    }
+    order.iter().for_each(|row| seen[*row as usize / 64] = 0);
+    SEEN.set(seen);
+    reached
 }
 
 /// Tokens reached from `starts`: their columns, `depth`, and with a point `distance`.
 pub fn neighbors(view: &View, starts: &[TokenRef], walk: &Walk<'_>) -> Result<Relation> {
     let (fewest, most) = walk.depth;
+    if walk.near.is_none() && walk.radius.is_some() {
+        return Err(Error::invalid_value("a radius needs a point to be near"));
+    }
     if fewest == 0 || fewest > most {
         return Err(Error::invalid_value("the depth is m..n with 1 ≤ m ≤ n"));
     }
     let snapshot = &view.snapshot;
-    let rows = starts
-        .iter()
-        .map(|token| snapshot.token(token))
-        .collect::<Result<Vec<_>>>()?;
+    let rows = starts.iter().map(|token| snapshot.token(token)).collect::<Result<Vec<_>>>()?;
     let via = Via::new(walk.via, &snapshot.catalog)?;
     let filter = Filter::compile::<Token>(walk.predicate, snapshot, &view.metric)?;
     let mut work = Work::default();
@@ -115,36 +116,23 @@ pub fn neighbors(view: &View, starts: &[TokenRef], walk: &Walk<'_>) -> Result<Re
         Some(point) => {
             let metric = walk.metric.unwrap_or(&view.metric);
             if metric.live_axes() == 0 {
-                return Err(Error::invalid_text(
-                    "the point has no live axis: every scale is 0",
-                ));
+                return Err(Error::invalid_text("the point has no live axis: every scale is 0"));
             }
             if walk.radius.is_some_and(|r| !r.is_finite() || r < 0.0) {
                 return Err(Error::out_of_range("the radius is not a finite number ≥ 0"));
             }
-            let k = walk
-                .limit
-                .map_or(usize::MAX, |limit| limit.saturating_add(walk.offset));
+            let k = walk.limit.map_or(usize::MAX, |limit| limit.saturating_add(walk.offset));
             let mut top = TopK::new(k, walk.radius);
             for (i, (row, _)) in reached.iter().enumerate() {
                 let distance = metric.distance(&snapshot.coords(*row), &point);
                 if distance <= top.limit() {
                     // `row` of the hit is the place in `reached`, where the depth is.
-                    top.push(Hit {
-                        distance,
-                        id: snapshot.tokens.id(*row),
-                        row: i as u32,
-                    });
+                    top.push(Hit { distance, id: snapshot.tokens.id(*row), row: i as u32 });
                 }
             }
             let hits = page(top.into_sorted(), None, walk.offset);
             let reached: Vec<(u32, i32)> = hits.iter().map(|hit| reached[hit.row as usize]).collect();
-            relation(
-                view,
-                &reached,
-                Some(hits.iter().map(|hit| hit.distance).collect()),
-                walk.columns,
-            )?
+            relation(view, &reached, Some(hits.iter().map(|hit| hit.distance).collect()), walk.columns)?
         }
     };
     Ok(relation.found("adjacency", work))

@@ -36,12 +36,7 @@ struct Side {
 impl Side {
     fn new(start: u32, direction: Direction) -> Self {
         let reached = [(start, (start, u32::MAX, 0))].into_iter().collect();
-        Self {
-            reached,
-            level: vec![start],
-            hops: 0,
-            direction,
-        }
+        Self { reached, level: vec![start], hops: 0, direction }
     }
 
     /// One level more; the meeting point with the fewest hops on both sides, if any.
@@ -96,10 +91,7 @@ fn shortest(
         return Some(vec![(from, u32::MAX)]);
     }
     loop {
-        if route
-            .max_depth
-            .is_some_and(|most| ahead.hops + behind.hops >= most)
-        {
+        if route.max_depth.is_some_and(|most| ahead.hops + behind.hops >= most) {
             return None;
         }
         if ahead.level.is_empty() || behind.level.is_empty() {
@@ -129,25 +121,11 @@ pub fn path(view: &View, source: &TokenRef, target: &TokenRef, route: &Route<'_>
     let way = shortest(snapshot, from, to, &via, route, &mut work).unwrap_or_default();
     let connection = |row: u32| (row != u32::MAX).then(|| snapshot.connections.id(row) as i64);
     let extras = vec![
-        (
-            "step",
-            Extra::Small(Int32Array::from_iter_values(0..way.len() as i32)),
-        ),
-        (
-            "connection",
-            Extra::Big(way.iter().map(|(_, c)| connection(*c)).collect::<Int64Array>()),
-        ),
-        (
-            "cost",
-            Extra::Double(Float64Array::from_iter_values(
-                (0..way.len()).map(|hops| hops as f64),
-            )),
-        ),
+        ("step", Extra::Small(Int32Array::from_iter_values(0..way.len() as i32))),
+        ("connection", Extra::Big(way.iter().map(|(_, c)| connection(*c)).collect::<Int64Array>())),
+        ("cost", Extra::Double(Float64Array::from_iter_values((0..way.len()).map(|hops| hops as f64)))),
     ];
     let rows = Rows::List(way.into_iter().map(|(row, _)| row).collect());
     let wanted = COLUMNS.map(str::to_owned);
-    Ok(
-        Relation::new(snapshot.clone(), TableKind::Tokens, rows, extras, Some(&wanted))?
-            .found("adjacency", work),
-    )
+    Ok(Relation::new(snapshot.clone(), TableKind::Tokens, rows, extras, Some(&wanted))?.found("adjacency", work))
 }

@@ -31,34 +31,20 @@ pub fn scan(view: &View, table: TableKind, scan: &Scan<'_>) -> Result<Relation> 
         }
         TableKind::Connections => {
             let filter = Filter::compile::<Connection>(scan.predicate, snapshot, &view.metric)?;
-            select(&snapshot.connections, &filter, scan, |row| {
-                filter.connection(snapshot, row)
-            })
+            select(&snapshot.connections, &filter, scan, |row| filter.connection(snapshot, row))
         }
     };
-    let work = Work {
-        rows_examined: examined,
-        ..Work::default()
-    };
+    let work = Work { rows_examined: examined, ..Work::default() };
     Ok(Relation::new(snapshot.clone(), table, rows, Vec::new(), scan.columns)?.found("scan", work))
 }
 
-fn select<R: Record>(
-    table: &Table<R>,
-    filter: &Filter,
-    scan: &Scan<'_>,
-    pass: impl Fn(u32) -> bool,
-) -> (Rows, u64) {
+fn select<R: Record>(table: &Table<R>, filter: &Filter, scan: &Scan<'_>, pass: impl Fn(u32) -> bool) -> (Rows, u64) {
     if table.in_id_order() {
         if filter.is_all() && scan.limit.is_none() && scan.offset == 0 {
             return (Rows::All, table.live() as u64);
         }
         let mut examined = 0;
-        let rows = table
-            .live_rows()
-            .inspect(|_| examined += 1)
-            .filter(|row| pass(*row))
-            .skip(scan.offset);
+        let rows = table.live_rows().inspect(|_| examined += 1).filter(|row| pass(*row)).skip(scan.offset);
         let rows = match scan.limit {
             Some(limit) => rows.take(limit).collect(),
             None => rows.collect(),
@@ -77,19 +63,11 @@ pub fn count(view: &View, table: TableKind, predicate: Option<&Predicate>) -> Re
     Ok(match table {
         TableKind::Tokens => match Filter::compile::<Token>(predicate, snapshot, &view.metric)? {
             filter if filter.is_all() => snapshot.tokens.live(),
-            filter => snapshot
-                .tokens
-                .live_rows()
-                .filter(|row| filter.token(snapshot, *row))
-                .count(),
+            filter => snapshot.tokens.live_rows().filter(|row| filter.token(snapshot, *row)).count(),
         },
         TableKind::Connections => match Filter::compile::<Connection>(predicate, snapshot, &view.metric)? {
             filter if filter.is_all() => snapshot.connections.live(),
-            filter => snapshot
-                .connections
-                .live_rows()
-                .filter(|row| filter.connection(snapshot, *row))
-                .count(),
+            filter => snapshot.connections.live_rows().filter(|row| filter.connection(snapshot, *row)).count(),
         },
     })
 }

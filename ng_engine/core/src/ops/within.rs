@@ -12,49 +12,28 @@ pub(super) fn all(ready: &Ready<'_>, query: &Point, radius: f64, work: &mut spat
     let mut hits = Vec::new();
     for planted in ready.trees() {
         let (mut passes, mut id) = (|row| ready.passes(row, true), |row| ready.id(row));
-        planted
-            .tree
-            .within(ready.metric, query, radius, &mut passes, &mut id, &mut hits, work);
+        planted.tree.within(ready.metric, query, radius, &mut passes, &mut id, &mut hits, work);
+    }
+    for (row, point) in ready.moved() {
+        work.rows_examined += 1;
+        let distance = ready.metric.distance(&point, query);
+        if distance <= radius && ready.passes(row, false) {
+            hits.push(Hit { distance, id: ready.id(row), row });
+        }
     }
     ready.unindexed(|points, first| {
         let (mut passes, mut id) = (|row| ready.passes(row, false), |row| ready.id(row));
-        scan_within(
-            points,
-            first,
-            ready.metric,
-            query,
-            radius,
-            &mut passes,
-            &mut id,
-            &mut hits,
-            work,
-        );
+        scan_within(points, first, ready.metric, query, radius, &mut passes, &mut id, &mut hits, work);
     });
     hits
 }
 
 /// Every token within `search.radius`, nearest first: its columns and `distance`.
 pub fn within(view: &View, query: &Point, radius: f64, search: &Search<'_>) -> Result<Relation> {
-    nearest(
-        view,
-        query,
-        &Search {
-            k: None,
-            radius: Some(radius),
-            ..search.clone()
-        },
-    )
+    nearest(view, query, &Search { k: None, radius: Some(radius), ..search.clone() })
 }
 
 /// The same around each of many points, on every core: `query`, `id`, `distance`.
 pub fn within_batch(view: &View, queries: &[Point], radius: f64, search: &Search<'_>) -> Result<Relation> {
-    nearest_batch(
-        view,
-        queries,
-        &Search {
-            k: None,
-            radius: Some(radius),
-            ..search.clone()
-        },
-    )
+    nearest_batch(view, queries, &Search { k: None, radius: Some(radius), ..search.clone() })
 }

@@ -4,10 +4,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
 use super::Store;
+use crate::error::{Error, Result};
 use crate::index::adjacency::{Adjacency, Link};
 use crate::index::forest::Forest;
 use crate::ops::on_pool;
@@ -48,21 +50,24 @@ impl Store {
             return;
         }
         let store = Arc::downgrade(self);
-        *busy = std::thread::Builder::new()
-            .name("neurograph-index".into())
-            .spawn(move || tend(&store))
-            .is_ok();
+        *busy = std::thread::Builder::new().name("neurograph-index".into()).spawn(move || tend(&store)).is_ok();
     }
 
-    /// Wait until no background work is left to do.
-    pub fn settle(self: &Arc<Self>) {
+    /// Wait until no background work is left to do, or 55P03 where another session's transaction stays in its way.
+    pub fn settle(self: &Arc<Self>, timeout: Duration) -> Result<()> {
+        const LOOK: Duration = Duration::from_millis(20);
+        let mut blocked = Duration::ZERO;
         loop {
             self.tend(&self.current());
             let mut busy = self.gardener.busy.lock();
             if !*busy {
-                return;
+                return Ok(());
             }
-            self.gardener.idle.wait(&mut busy);
+            self.gardener.idle.wait_for(&mut busy, LOOK);
+            blocked = if self.writer.is_locked() { blocked + LOOK } else { Duration::ZERO };
+            if blocked > timeout {
+                return Err(Error::lock_timeout("another session is writing"));
+            }
         }
     }
 }
@@ -83,17 +88,13 @@ fn work(store: &Weak<Store>) {
         match chore(&built) {
             Some(Chore::Plant(first)) => {
                 let planted = on_pool(|| Forest::plant(&built, first));
-                store.replace(&built, |now| {
-                    now.spatial = Arc::new(Forest::adopt(now, &built, planted))
-                });
+                store.replace(&built, |now| now.spatial = Arc::new(Forest::adopt(now, &built, planted)));
             }
             Some(Chore::Compress) => {
                 let adjacency = Adjacency::build(&built);
                 store.replace(&built, |now| {
                     let later = adjacency.covered()..now.connections.extent();
-                    later
-                        .filter_map(|row| Link::of(now, row))
-                        .for_each(|link| adjacency.push(link));
+                    later.filter_map(|row| Link::of(now, row)).for_each(|link| adjacency.push(link));
                     now.adjacency = Arc::new(adjacency);
                 });
             }

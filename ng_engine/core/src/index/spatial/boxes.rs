@@ -7,13 +7,7 @@ use crate::metric::{AXES, Point};
 
 impl Tree {
     /// Offers every row inside the box.
-    pub(super) fn search_box(
-        &self,
-        low: &Point,
-        high: &Point,
-        offer: &mut dyn FnMut(u32),
-        work: &mut Work<'_>,
-    ) {
+    pub(super) fn search_box(&self, low: &Point, high: &Point, offer: &mut dyn FnMut(u32), work: &mut Work<'_>) {
         work.leaves_total += self.leaves.len() as u64;
         if !self.is_empty() {
             self.descend(self.levels.len(), 0, low, high, offer, work);
@@ -54,20 +48,11 @@ impl Tree {
                 return;
             }
             work.leaves_visited += 1;
-            self.rows[leaf][..self.leaf_len(leaf)]
-                .iter()
-                .for_each(|row| offer(*row));
+            self.rows[leaf][..self.leaf_len(leaf)].iter().for_each(|row| offer(*row));
         }
     }
 
-    fn scan_box(
-        &self,
-        leaf: usize,
-        low: &Point,
-        high: &Point,
-        offer: &mut dyn FnMut(u32),
-        work: &mut Work<'_>,
-    ) {
+    fn scan_box(&self, leaf: usize, low: &Point, high: &Point, offer: &mut dyn FnMut(u32), work: &mut Work<'_>) {
         let lanes = self.leaf_len(leaf);
         work.leaves_visited += 1;
         work.rows_examined += lanes as u64;

@@ -34,25 +34,12 @@ pub(super) fn levels(leaves: &[Leaf]) -> Vec<Level> {
     if leaves.is_empty() {
         return levels;
     }
-    let groups: Vec<Group> = leaves
-        .par_chunks(WIDE)
-        .with_min_len(FORK)
-        .map(|leaves| enclose(leaves, leaf_box))
-        .collect();
-    let mut level = Level {
-        groups,
-        nodes: leaves.len(),
-    };
+    let groups: Vec<Group> =
+        leaves.par_chunks(WIDE).with_min_len(FORK).map(|leaves| enclose(leaves, leaf_box)).collect();
+    let mut level = Level { groups, nodes: leaves.len() };
     while level.groups.len() > 1 {
-        let groups = level
-            .groups
-            .chunks(WIDE)
-            .map(|below| enclose(below, group_box))
-            .collect();
-        let above = Level {
-            groups,
-            nodes: level.groups.len(),
-        };
+        let groups = level.groups.chunks(WIDE).map(|below| enclose(below, group_box)).collect();
+        let above = Level { groups, nodes: level.groups.len() };
         levels.push(std::mem::replace(&mut level, above));
     }
     levels.push(level);
@@ -74,10 +61,7 @@ fn divide(points: &mut [(u32, Point)], leaves: &mut [Leaf], rows: &mut [Rows]) {
         divide(points, leaves, rows);
         divide(points_right, leaves_right, rows_right);
     } else {
-        rayon::join(
-            || divide(points, leaves, rows),
-            || divide(points_right, leaves_right, rows_right),
-        );
+        rayon::join(|| divide(points, leaves, rows), || divide(points_right, leaves_right, rows_right));
     }
 }
 
@@ -95,24 +79,13 @@ fn widest(points: &[(u32, Point)]) -> usize {
     let (mut low, mut high) = ([f32::INFINITY; AXES], [f32::NEG_INFINITY; AXES]);
     for (_, point) in points {
         for axis in 0..AXES {
-            low[axis] = if point[axis] < low[axis] {
-                point[axis]
-            } else {
-                low[axis]
-            };
-            high[axis] = if point[axis] > high[axis] {
-                point[axis]
-            } else {
-                high[axis]
-            };
+            low[axis] = if point[axis] < low[axis] { point[axis] } else { low[axis] };
+            high[axis] = if point[axis] > high[axis] { point[axis] } else { high[axis] };
         }
     }
     // Half the width, so that it cannot overflow.
     let width = |axis: usize| high[axis] * 0.5 - low[axis] * 0.5;
-    (1..AXES).fold(
-        0,
-        |best, axis| if width(axis) > width(best) { axis } else { best },
-    )
+    (1..AXES).fold(0, |best, axis| if width(axis) > width(best) { axis } else { best })
 }
 
 fn fill(points: &[(u32, Point)], leaf: &mut Leaf, rows: &mut Rows) {
@@ -127,10 +100,7 @@ fn fill(points: &[(u32, Point)], leaf: &mut Leaf, rows: &mut Rows) {
 
 /// The boxes of up to sixteen nodes; places beyond the last repeat it.
 fn enclose<T>(nodes: &[T], node_box: impl Fn(&T, usize) -> (f32, f32)) -> Group {
-    let mut group = Group {
-        low: [[0.0; WIDE]; AXES],
-        high: [[0.0; WIDE]; AXES],
-    };
+    let mut group = Group { low: [[0.0; WIDE]; AXES], high: [[0.0; WIDE]; AXES] };
     for axis in 0..AXES {
         for lane in 0..WIDE {
             let node = &nodes[lane.min(nodes.len() - 1)];
@@ -149,13 +119,9 @@ fn group_box(group: &Group, axis: usize) -> (f32, f32) {
 }
 
 fn least(values: &[f32]) -> f32 {
-    values
-        .iter()
-        .fold(f32::INFINITY, |a, b| if *b < a { *b } else { a })
+    values.iter().fold(f32::INFINITY, |a, b| if *b < a { *b } else { a })
 }
 
 fn greatest(values: &[f32]) -> f32 {
-    values
-        .iter()
-        .fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a })
+    values.iter().fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a })
 }

@@ -47,11 +47,7 @@ pub(super) fn walk_exact(
         for lane in 0..WIDE.min(below.nodes - first) {
             let bound = box_distance(metric, query, &below.groups[node as usize], lane);
             if bound <= limit {
-                stack[height] = Pending {
-                    bound,
-                    node: (first + lane) as u32,
-                    level: level - 1,
-                };
+                stack[height] = Pending { bound, node: (first + lane) as u32, level: level - 1 };
                 height += 1;
             }
         }
@@ -84,10 +80,7 @@ fn scan_leaf(
 fn box_distance(metric: &Metric, query: &Point, group: &Group, lane: usize) -> f64 {
     let delta: [f64; AXES] = std::array::from_fn(|axis| {
         let q = f64::from(query[axis]);
-        let (low, high) = (
-            f64::from(group.low[axis][lane]),
-            f64::from(group.high[axis][lane]),
-        );
+        let (low, high) = (f64::from(group.low[axis][lane]), f64::from(group.high[axis][lane]));
         let near = (low - q).max(q - high).max(0.0);
         match metric.period()[axis] {
             0.0 => near,
@@ -117,14 +110,9 @@ mod tests {
         for near in (0..40).map(|i| f64::from(i) * 0.05) {
             for far in (0..40).map(|i| near + f64::from(i) * 0.05) {
                 let between = (0..=1000).map(|i| near + (far - near) * f64::from(i) / 1000.0);
-                let least = between
-                    .map(|d| shorter_way(d, period))
-                    .fold(f64::INFINITY, f64::min);
+                let least = between.map(|d| shorter_way(d, period)).fold(f64::INFINITY, f64::min);
                 let gap = circular_gap(near, far, period);
-                assert!(
-                    gap <= least && least - gap < 0.002,
-                    "{near} to {far}: {gap}, not {least}"
-                );
+                assert!(gap <= least && least - gap < 0.002, "{near} to {far}: {gap}, not {least}");
                 touched += usize::from(gap == 0.0);
             }
         }

@@ -45,11 +45,7 @@ pub(super) const AVX512: u8 = 2;
 /// `a · b + c`, with one rounding where that is one instruction, and not a call into the C library.
 #[inline(always)]
 pub(super) fn fused<const ISA: u8>(a: f32, b: f32, c: f32) -> f32 {
-    if ISA == PORTABLE && !cfg!(target_arch = "aarch64") {
-        a * b + c
-    } else {
-        a.mul_add(b, c)
-    }
+    if ISA == PORTABLE && !cfg!(target_arch = "aarch64") { a * b + c } else { a.mul_add(b, c) }
 }
 
 /// A bit for each of 32 lanes which is not beyond the bar.
@@ -68,15 +64,13 @@ pub(super) fn within16<const ISA: u8>(sums: &[f32; WIDE], bar: f32) -> u32 {
         // SAFETY: code for `ISA` runs only where the CPU has it; the loads are of the sixteen f32 of `sums`.
         unsafe {
             if ISA == AVX512 {
-                let beyond =
-                    _mm512_cmp_ps_mask::<_CMP_GT_OQ>(_mm512_loadu_ps(sums.as_ptr()), _mm512_set1_ps(bar));
+                let beyond = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(_mm512_loadu_ps(sums.as_ptr()), _mm512_set1_ps(bar));
                 return u32::from(!beyond);
             }
             if ISA == AVX2 {
                 let bar = _mm256_set1_ps(bar);
-                let half = |at: *const f32| {
-                    _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NGT_UQ>(_mm256_loadu_ps(at), bar)) as u32
-                };
+                let half =
+                    |at: *const f32| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NGT_UQ>(_mm256_loadu_ps(at), bar)) as u32;
                 return half(sums.as_ptr()) | half(sums.as_ptr().add(WIDE / 2)) << (WIDE / 2);
             }
         }
@@ -112,8 +106,7 @@ mod tests {
     #[test]
     fn a_lane_is_dismissed_only_by_a_comparison_that_holds() {
         let mut sums = [1.0; LEAF];
-        (sums[0], sums[5], sums[16], sums[30], sums[31]) =
-            (2.0, f32::NAN, 3.0, f32::INFINITY, 2.0f32.next_up());
+        (sums[0], sums[5], sums[16], sums[30], sums[31]) = (2.0, f32::NAN, 3.0, f32::INFINITY, 2.0f32.next_up());
         let expected = !(1 << 16 | 1 << 30 | 1 << 31);
         assert_eq!(within32::<PORTABLE>(&sums, 2.0), expected);
         for isa in Isa::available() {

@@ -170,11 +170,7 @@ impl Probe {
             let mut delta = if outside > 0.0 { outside } else { 0.0 };
             if SHAPE == ROUND {
                 let (far_below, far_above) = (q - low[lane], high[lane] - q);
-                let far = if far_below > far_above {
-                    far_below
-                } else {
-                    far_above
-                };
+                let far = if far_below > far_above { far_below } else { far_above };
                 delta = self.go_round(axis, delta, far);
             }
             let part = if SHAPE == EQUAL { delta } else { delta * sigma };
@@ -223,9 +219,7 @@ impl Probe {
     /// The axes which count, as in-bounds indexes.
     #[inline(always)]
     fn axes(&self) -> impl Iterator<Item = usize> {
-        self.axes[..self.live]
-            .iter()
-            .map(|axis| usize::from(*axis) % AXES)
+        self.axes[..self.live].iter().map(|axis| usize::from(*axis) % AXES)
     }
 
     /// `K` of sixteen points lying one after the other, for tables without a tree. Not for the shape `ROUND`.
@@ -255,22 +249,16 @@ impl Probe {
     #[target_feature(enable = "avx2")]
     fn rows_avx2(&self, points: &[Point; WIDE]) -> [f32; WIDE] {
         use std::arch::x86_64::{
-            _mm256_add_ps, _mm256_hadd_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_permute2f128_ps,
-            _mm256_storeu_ps, _mm256_sub_ps,
+            _mm256_add_ps, _mm256_hadd_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_permute2f128_ps, _mm256_storeu_ps,
+            _mm256_sub_ps,
         };
         let mut sums = [0.0; WIDE];
         // SAFETY: every load and store is of the eight f32 of an array of at least eight, unaligned.
         unsafe {
-            let (q, sigma) = (
-                _mm256_loadu_ps(self.q.as_ptr()),
-                _mm256_loadu_ps(self.sigma.as_ptr()),
-            );
+            let (q, sigma) = (_mm256_loadu_ps(self.q.as_ptr()), _mm256_loadu_ps(self.sigma.as_ptr()));
             for half in [0, WIDE / 2] {
                 let squares = |row: usize| {
-                    let part = _mm256_mul_ps(
-                        _mm256_sub_ps(_mm256_loadu_ps(points[half + row].as_ptr()), q),
-                        sigma,
-                    );
+                    let part = _mm256_mul_ps(_mm256_sub_ps(_mm256_loadu_ps(points[half + row].as_ptr()), q), sigma);
                     _mm256_mul_ps(part, part)
                 };
                 let pair = |row: usize| _mm256_hadd_ps(squares(row), squares(row + 1));
@@ -292,8 +280,7 @@ mod tests {
     #[test]
     fn scanned_rows_get_the_same_sums_from_every_instruction_set() {
         let metric = Metric::new([1.0, 2.0, 0.0, 0.5, 1.0, 1.0, 3.0, 1.0], [0.0; AXES]);
-        let points: [Point; WIDE] =
-            std::array::from_fn(|i| std::array::from_fn(|j| (i * 8 + j) as f32 / 7.0));
+        let points: [Point; WIDE] = std::array::from_fn(|i| std::array::from_fn(|j| (i * 8 + j) as f32 / 7.0));
         let query = [0.3; AXES];
         let probe = Probe::new(&metric, &query).expect("ordinary numbers");
         for isa in Isa::available() {
@@ -334,10 +321,7 @@ mod tests {
     fn what_the_proof_does_not_cover_is_refused() {
         let linear = [0.0; AXES];
         let origin = [0.0; AXES];
-        assert!(
-            Probe::new(&Metric::new([1.0; AXES], [1.0; AXES]), &origin)
-                .is_some_and(|probe| probe.shape == ROUND)
-        );
+        assert!(Probe::new(&Metric::new([1.0; AXES], [1.0; AXES]), &origin).is_some_and(|probe| probe.shape == ROUND));
         assert!(Probe::new(&Metric::new([0.0; AXES], linear), &origin).is_none());
         assert!(Probe::new(&Metric::new([1e-200; AXES], linear), &origin).is_none());
         assert!(Probe::new(&Metric::new([1e200; AXES], linear), &origin).is_none());
@@ -345,8 +329,7 @@ mod tests {
         let first_only = Metric::new([1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], linear);
         let starred = [1.0, f32::NAN, 1e38, 0.0, 0.0, 0.0, 0.0, 0.0];
         assert!(
-            Probe::new(&first_only, &starred)
-                .is_some_and(|probe| probe.q == [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+            Probe::new(&first_only, &starred).is_some_and(|probe| probe.q == [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
         );
     }
 }

@@ -59,20 +59,9 @@ impl Tree {
         let levels = build::levels(&leaves);
         let mut reach = 0.0f32;
         if let Some(group) = levels.last().and_then(|level| level.groups.first()) {
-            reach = group
-                .low
-                .iter()
-                .chain(&group.high)
-                .flatten()
-                .fold(reach, |a, b| a.max(b.abs()));
+            reach = group.low.iter().chain(&group.high).flatten().fold(reach, |a, b| a.max(b.abs()));
         }
-        Self {
-            leaves,
-            rows,
-            levels,
-            len,
-            reach,
-        }
+        Self { leaves, rows, levels, len, reach }
     }
 
     /// Number of rows covered.
@@ -93,9 +82,7 @@ impl Tree {
     /// Bytes held.
     pub fn memory(&self) -> usize {
         let groups: usize = self.levels.iter().map(|level| level.groups.len()).sum();
-        size_of::<Self>()
-            + self.leaves.len() * (size_of::<Leaf>() + size_of::<Rows>())
-            + groups * size_of::<Group>()
+        size_of::<Self>() + self.leaves.len() * (size_of::<Leaf>() + size_of::<Rows>()) + groups * size_of::<Group>()
     }
 
     /// Feeds `top` with every row which belongs among its best.
@@ -112,10 +99,7 @@ impl Tree {
     }
 
     /// Appends every row no further away than `radius`, in no particular order.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the question, the rows, where the answer goes"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "the question, the rows, where the answer goes")]
     pub fn within(
         &self,
         metric: &Metric,
@@ -128,11 +112,7 @@ impl Tree {
     ) {
         let mut offer = |distance, row| {
             if passes(row) {
-                hits.push(Hit {
-                    distance,
-                    id: id(row),
-                    row,
-                });
+                hits.push(Hit { distance, id: id(row), row });
             }
             radius
         };

@@ -12,10 +12,7 @@ use crate::metric::{AXES, Metric, Point};
 const STRIDE: usize = 4096;
 
 /// Feeds `top` with every row which belongs among its best.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the rows, the question, where the answer goes"
-)]
+#[expect(clippy::too_many_arguments, reason = "the rows, the question, where the answer goes")]
 pub fn scan_nearest(
     points: &[Point],
     first_row: u32,
@@ -29,11 +26,7 @@ pub fn scan_nearest(
     let limit = top.limit();
     let mut offer = |distance, row| {
         if passes(row) {
-            top.push(Hit {
-                distance,
-                id: id(row),
-                row,
-            });
+            top.push(Hit { distance, id: id(row), row });
         }
         top.limit()
     };
@@ -41,10 +34,7 @@ pub fn scan_nearest(
 }
 
 /// Appends every row no further away than `radius`, in row order.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the rows, the question, where the answer goes"
-)]
+#[expect(clippy::too_many_arguments, reason = "the rows, the question, where the answer goes")]
 pub fn scan_within(
     points: &[Point],
     first_row: u32,
@@ -58,11 +48,7 @@ pub fn scan_within(
 ) {
     let mut offer = |distance, row| {
         if passes(row) {
-            hits.push(Hit {
-                distance,
-                id: id(row),
-                row,
-            });
+            hits.push(Hit { distance, id: id(row), row });
         }
         radius
     };
@@ -86,9 +72,8 @@ pub fn scan_box(
         }
         work.rows_examined += stride.len() as u64;
         for point in stride {
-            let inside = (0..AXES).fold(true, |all, axis| {
-                all & (point[axis] >= low[axis]) & (point[axis] <= high[axis])
-            });
+            let inside =
+                (0..AXES).fold(true, |all, axis| all & (point[axis] >= low[axis]) & (point[axis] <= high[axis]));
             if inside && passes(row) {
                 hit(row);
             }
@@ -146,10 +131,7 @@ fn scan_stride(
     for chunk in chunks {
         let sums = probe.rows(isa, chunk);
         // Only a finite sum dismisses a row: see the proof in `kernel`.
-        if !sums
-            .iter()
-            .fold(true, |beyond, sum| beyond & (*sum > bar) & (*sum < f32::INFINITY))
-        {
+        if !sums.iter().fold(true, |beyond, sum| beyond & (*sum > bar) & (*sum < f32::INFINITY)) {
             for (lane, point) in chunk.iter().enumerate() {
                 if sums[lane] > bar && sums[lane] < f32::INFINITY {
                     continue;

@@ -72,10 +72,7 @@ impl Tree {
         work: &mut Work<'_>,
     ) {
         let limit = top.limit();
-        match self
-            .probe(metric, query)
-            .filter(|probe| top.is_small() && probe.shape != ROUND)
-        {
+        match self.probe(metric, query).filter(|probe| top.is_small() && probe.shape != ROUND) {
             Some(probe) if limit >= 0.0 => {
                 let mut sieve = Sieve::new(self, metric, query, &probe, top, passes, id);
                 self.walk(Isa::best(), &probe, &mut sieve, work);
@@ -84,11 +81,7 @@ impl Tree {
             _ => {
                 let mut offer = |distance, row| {
                     if passes(row) {
-                        top.push(Hit {
-                            distance,
-                            id: id(row),
-                            row,
-                        });
+                        top.push(Hit { distance, id: id(row), row });
                     }
                     top.limit()
                 };
@@ -113,15 +106,7 @@ impl Tree {
             None => walk_exact(self, metric, query, limit, offer, work),
             Some(probe) => {
                 let bar = probe.bar(limit);
-                let mut direct = Direct {
-                    tree: self,
-                    metric,
-                    query,
-                    probe: &probe,
-                    limit,
-                    bar,
-                    offer,
-                };
+                let mut direct = Direct { tree: self, metric, query, probe: &probe, limit, bar, offer };
                 self.walk(Isa::best(), &probe, &mut direct, work);
             }
         }
@@ -129,11 +114,7 @@ impl Tree {
 
     /// The query for the f32 kernels, if they may be used.
     fn probe(&self, metric: &Metric, query: &Point) -> Option<Probe> {
-        if self.reach <= REACH {
-            Probe::new(metric, query)
-        } else {
-            None
-        }
+        if self.reach <= REACH { Probe::new(metric, query) } else { None }
     }
 
     fn walk(&self, isa: Isa, probe: &Probe, harvest: &mut impl Harvest, work: &mut Work<'_>) {
@@ -184,12 +165,7 @@ struct Pending {
 }
 
 #[inline(always)]
-fn walk<const ISA: u8, const SHAPE: u8>(
-    tree: &Tree,
-    probe: &Probe,
-    harvest: &mut impl Harvest,
-    work: &mut Work<'_>,
-) {
+fn walk<const ISA: u8, const SHAPE: u8>(tree: &Tree, probe: &Probe, harvest: &mut impl Harvest, work: &mut Work<'_>) {
     let mut stack = [Pending::default(); STACK];
     stack[0].level = tree.levels.len() as u32;
     let mut height = 1;
@@ -202,17 +178,12 @@ fn walk<const ISA: u8, const SHAPE: u8>(
         let below = &tree.levels[level as usize - 1];
         let first = node as usize * WIDE;
         let bounds = probe.boxes::<ISA, SHAPE>(&below.groups[node as usize]);
-        let near =
-            within16::<ISA>(&bounds, harvest.bar()) & (u32::MAX >> (32 - (below.nodes - first).min(WIDE)));
+        let near = within16::<ISA>(&bounds, harvest.bar()) & (u32::MAX >> (32 - (below.nodes - first).min(WIDE)));
         if level > 1 {
             let (order, count) = nearest_first(&bounds, near);
             for lane in order[..count].iter().rev() {
                 let lane = usize::from(*lane) % WIDE;
-                stack[height] = Pending {
-                    bound: bounds[lane],
-                    node: (first + lane) as u32,
-                    level: level - 1,
-                };
+                stack[height] = Pending { bound: bounds[lane], node: (first + lane) as u32, level: level - 1 };
                 height += 1;
             }
             continue;
@@ -285,11 +256,7 @@ fn nearest_then_others(bounds: &[f32; WIDE], mut marked: u32) -> ([u8; WIDE], us
         let lane = marked.trailing_zeros() as usize % WIDE;
         marked &= marked - 1;
         order[count % WIDE] = lane as u8;
-        (best, least) = if bounds[lane] < least {
-            (count, bounds[lane])
-        } else {
-            (best, least)
-        };
+        (best, least) = if bounds[lane] < least { (count, bounds[lane]) } else { (best, least) };
         count += 1;
     }
     order.swap(0, best % WIDE);
@@ -326,21 +293,12 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 8) as f32 / (1 << 24) as f32
         };
-        let points: Vec<(u32, Point)> = (0..20_011)
-            .map(|row| (row, std::array::from_fn(|_| unit())))
-            .collect();
+        let points: Vec<(u32, Point)> = (0..20_011).map(|row| (row, std::array::from_fn(|_| unit()))).collect();
         let tree = Tree::build(points.clone());
-        let scales = [
-            [2.0; AXES],
-            [1.0, 2.0, 0.5, 3.0, 1.0, 0.1, 1.0, 1.5],
-            [0.0, 1.0, 0.0, 2.0, 0.0, 0.3, 0.0, 0.0],
-        ];
+        let scales = [[2.0; AXES], [1.0, 2.0, 0.5, 3.0, 1.0, 0.1, 1.0, 1.5], [0.0, 1.0, 0.0, 2.0, 0.0, 0.3, 0.0, 0.0]];
         let mut circles = [0.0; AXES];
         (circles[1], circles[3], circles[7]) = (1.0, 1.2, 1e39);
-        for (scale, period) in scales
-            .into_iter()
-            .flat_map(|scale| [(scale, [0.0; AXES]), (scale, circles)])
-        {
+        for (scale, period) in scales.into_iter().flat_map(|scale| [(scale, [0.0; AXES]), (scale, circles)]) {
             let metric = Metric::new(scale, period);
             let query: Point = std::array::from_fn(|_| unit());
             let probe = Probe::new(&metric, &query).expect("ordinary numbers");
@@ -348,21 +306,14 @@ mod tests {
             distances.sort_unstable_by(f64::total_cmp);
             let limit = distances[200];
             for isa in Isa::available() {
-                let mut harvest = All {
-                    tree: &tree,
-                    bar: probe.bar(limit),
-                    rows: Vec::new(),
-                };
+                let mut harvest = All { tree: &tree, bar: probe.bar(limit), rows: Vec::new() };
                 let mut work = Work::default();
                 tree.walk(isa, &probe, &mut harvest, &mut work);
                 let mut rows = harvest.rows;
                 rows.sort_unstable();
                 let near = |row: &u32| metric.distance(&query, &points[*row as usize].1) <= limit;
                 let expected: Vec<u32> = (0..20_011).filter(near).collect();
-                assert!(
-                    expected.iter().all(|row| rows.binary_search(row).is_ok()),
-                    "{isa:?} lost a row"
-                );
+                assert!(expected.iter().all(|row| rows.binary_search(row).is_ok()), "{isa:?} lost a row");
                 assert!(rows.len() <= 203, "{isa:?} keeps {} rows for 201", rows.len());
                 assert!(work.leaves_visited < work.leaves_total, "{isa:?}: {work:?}");
             }

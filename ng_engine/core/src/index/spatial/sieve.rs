@@ -48,17 +48,7 @@ impl<'a, 'p, 'i> Sieve<'a, 'p, 'i> {
         let bar = probe.bar(top.limit());
         let mut bars = Vec::with_capacity(top.k());
         bars.extend(top.small().iter().map(|hit| probe.bar(hit.distance)));
-        Self {
-            tree,
-            metric,
-            query,
-            top,
-            passes,
-            id,
-            bar,
-            bars,
-            grains: Vec::with_capacity(64),
-        }
+        Self { tree, metric, query, top, passes, id, bar, bars, grains: Vec::with_capacity(64) }
     }
 
     /// Puts what has remained into the answer.
@@ -71,11 +61,7 @@ impl<'a, 'p, 'i> Sieve<'a, 'p, 'i> {
             let point = self.tree.point(grain.leaf as usize, grain.lane as usize);
             let distance = self.metric.distance(self.query, &point);
             if distance <= self.top.limit() {
-                self.top.push(Hit {
-                    distance,
-                    id: (self.id)(grain.row),
-                    row: grain.row,
-                });
+                self.top.push(Hit { distance, id: (self.id)(grain.row), row: grain.row });
             }
         }
     }
@@ -96,12 +82,7 @@ impl Harvest for Sieve<'_, '_, '_> {
         if self.grains.len() == GRAINS {
             self.settle();
         }
-        self.grains.push(Grain {
-            sum,
-            row,
-            leaf: leaf as u32,
-            lane: lane as u32,
-        });
+        self.grains.push(Grain { sum, row, leaf: leaf as u32, lane: lane as u32 });
         let bar = Probe::bar_beyond(sum);
         if self.bars.len() < self.top.k() {
             self.bars.push(bar);

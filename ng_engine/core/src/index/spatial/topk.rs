@@ -20,9 +20,7 @@ pub struct Hit {
 impl Ord for Hit {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        self.distance
-            .total_cmp(&other.distance)
-            .then(self.id.cmp(&other.id))
+        self.distance.total_cmp(&other.distance).then(self.id.cmp(&other.id))
     }
 }
 
@@ -62,11 +60,7 @@ impl TopK {
         } else {
             Kept::Heap(BinaryHeap::with_capacity(room))
         };
-        Self {
-            k,
-            radius: radius.unwrap_or(f64::INFINITY),
-            kept,
-        }
+        Self { k, radius: radius.unwrap_or(f64::INFINITY), kept }
     }
 
     /// Hits held.
@@ -152,18 +146,12 @@ mod tests {
     use super::*;
 
     fn hit(distance: f64, id: u64) -> Hit {
-        Hit {
-            distance,
-            id,
-            row: id as u32,
-        }
+        Hit { distance, id, row: id as u32 }
     }
 
     #[test]
     fn both_ways_of_keeping_give_the_best_by_distance_then_id() {
-        let hits: Vec<Hit> = (0..500u64)
-            .map(|i| hit(((i * 7919) % 100) as f64, (i * 31) % 500))
-            .collect();
+        let hits: Vec<Hit> = (0..500u64).map(|i| hit(((i * 7919) % 100) as f64, (i * 31) % 500)).collect();
         let mut expected = hits.clone();
         expected.sort();
         for k in [0, 1, 2, 10, SORTED, SORTED + 1, 499, 500, 501, usize::MAX] {
@@ -171,13 +159,7 @@ mod tests {
             hits.iter().for_each(|hit| top.push(*hit));
             let found = top.into_sorted();
             assert_eq!(found.len(), k.min(500));
-            assert!(
-                found
-                    .iter()
-                    .zip(&expected)
-                    .all(|(a, b)| (a.distance, a.id) == (b.distance, b.id)),
-                "k = {k}"
-            );
+            assert!(found.iter().zip(&expected).all(|(a, b)| (a.distance, a.id) == (b.distance, b.id)), "k = {k}");
         }
     }
 

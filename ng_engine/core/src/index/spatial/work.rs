@@ -18,10 +18,7 @@ pub struct Work<'a> {
 impl<'a> Work<'a> {
     /// Counters whose searches end early once `cancel` is set; it is looked at every few hundred rows.
     pub fn cancelled_by(cancel: &'a AtomicBool) -> Self {
-        Self {
-            cancel: Some(cancel),
-            ..Self::default()
-        }
+        Self { cancel: Some(cancel), ..Self::default() }
     }
 
     /// Whether a search ended early: its answer is then incomplete and must be thrown away.

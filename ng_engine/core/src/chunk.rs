@@ -1,0 +1,168 @@
+//! One column of one segment: a fixed allocation whose slots are written once, in place, while others read a prefix of it.
+//!
+//! `segment` says who may write which slot; all the `unsafe` that this takes is here.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::UnsafeCell;
+use std::panic::RefUnwindSafe;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use crate::segment::SEGMENT_ROWS;
+
+/// What `calloc` gives without touching the memory, so an empty chunk costs no pages.
+const ALIGNMENT: usize = 16;
+
+/// Plain values for which all-zero bytes are valid.
+pub trait Cell: Copy + Send + Sync + 'static {}
+impl Cell for u8 {}
+impl Cell for u16 {}
+impl Cell for u32 {}
+impl Cell for u64 {}
+impl Cell for i64 {}
+impl Cell for f32 {}
+impl Cell for [f32; 8] {}
+
+/// One column of one segment: room for 4,096 values, zero until written.
+#[derive(Debug)]
+pub struct Chunk<T: Cell> {
+    cells: NonNull<T>,
+}
+
+// SAFETY: cells are plain values; a slot is written by the one writer before a snapshot that reaches it is published.
+unsafe impl<T: Cell> Send for Chunk<T> {}
+// SAFETY: as above.
+unsafe impl<T: Cell> Sync for Chunk<T> {}
+impl<T: Cell> RefUnwindSafe for Chunk<T> {}
+
+impl<T: Cell> Chunk<T> {
+    fn layout() -> Layout {
+        Layout::new::<[T; SEGMENT_ROWS]>().align_to(ALIGNMENT).unwrap_or(Layout::new::<[T; SEGMENT_ROWS]>())
+    }
+
+    /// The value of a slot that has been written.
+    pub fn get(&self, slot: usize) -> T {
+        assert!(slot < SEGMENT_ROWS);
+        // SAFETY: inside the allocation; written before it was reachable, or zero, which is valid.
+        unsafe { *self.cells.as_ptr().add(slot) }
+    }
+
+    /// The first `len` values; all of them must have been written.
+    pub fn slice(&self, len: usize) -> &[T] {
+        assert!(len <= SEGMENT_ROWS);
+        // SAFETY: the prefix is never written again while it is shared.
+        unsafe { std::slice::from_raw_parts(self.cells.as_ptr(), len) }
+    }
+
+    /// Write a slot that no snapshot reaches.
+    ///
+    /// # Safety
+    /// The caller has claimed the slot and is the only one to touch it.
+    pub unsafe fn write(&self, slot: usize, value: T) {
+        assert!(slot < SEGMENT_ROWS);
+        // SAFETY: inside the allocation; exclusive by the caller's claim.
+        unsafe { self.cells.as_ptr().add(slot).write(value) }
+    }
+
+    /// The first `len` values, in an allocation of their own.
+    pub fn copy(&self, len: usize) -> Arc<Self> {
+        let copy = Self::default();
+        // SAFETY: two allocations of at least `len` values.
+        unsafe { std::ptr::copy_nonoverlapping(self.slice(len).as_ptr(), copy.cells.as_ptr(), len) };
+        Arc::new(copy)
+    }
+
+    /// The same prefix, in an allocation of its own unless this one is not shared.
+    pub fn make_mut(this: &mut Arc<Self>, len: usize) -> &mut [T] {
+        if Arc::get_mut(this).is_none() {
+            *this = this.copy(len);
+        }
+        // SAFETY: the only reference, by the lines above.
+        unsafe { std::slice::from_raw_parts_mut(this.cells.as_ptr(), len) }
+    }
+}
+
+impl<T: Cell> Default for Chunk<T> {
+    fn default() -> Self {
+        let layout = Self::layout();
+        // SAFETY: the layout is not empty; zero bytes are a valid `T` by `Cell`.
+        let cells = unsafe { alloc_zeroed(layout) }.cast::<T>();
+        Self { cells: NonNull::new(cells).unwrap_or_else(|| handle_alloc_error(layout)) }
+    }
+}
+
+impl<T: Cell> Drop for Chunk<T> {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout; `T: Copy` has no drop.
+        unsafe { dealloc(self.cells.as_ptr().cast(), Self::layout()) }
+    }
+}
+
+/// A sparse text column of one segment, under the same discipline as [`Chunk`].
+#[derive(Debug)]
+pub struct TextChunk {
+    slots: Box<[UnsafeCell<Option<Arc<str>>>]>,
+}
+
+// SAFETY: as for `Chunk`.
+unsafe impl Sync for TextChunk {}
+impl RefUnwindSafe for TextChunk {}
+
+impl Default for TextChunk {
+    fn default() -> Self {
+        Self { slots: (0..SEGMENT_ROWS).map(|_| UnsafeCell::new(None)).collect() }
+    }
+}
+
+impl TextChunk {
+    /// The first `len` texts, in an allocation of their own.
+    fn prefix(&self, len: usize) -> Self {
+        let mut copy = Self::default();
+        for (i, to) in copy.slots.iter_mut().enumerate().take(len) {
+            *to.get_mut() = self.get(i);
+        }
+        copy
+    }
+
+    /// The same behind a pointer, if there is a column.
+    pub fn copy(this: &Option<Arc<Self>>, len: usize) -> Option<Arc<Self>> {
+        this.as_ref().map(|chunk| Arc::new(chunk.prefix(len)))
+    }
+
+    /// The text of a slot that has been written.
+    pub fn get_ref(&self, slot: usize) -> Option<&str> {
+        // SAFETY: a reachable slot is never written again while it is shared.
+        unsafe { (*self.slots[slot].get()).as_deref() }
+    }
+
+    /// The text of a slot, shared.
+    pub fn get(&self, slot: usize) -> Option<Arc<str>> {
+        // SAFETY: as above.
+        unsafe { (*self.slots[slot].get()).clone() }
+    }
+
+    /// Change a slot, in an allocation of its own unless this one is not shared.
+    pub fn set(this: &mut Option<Arc<Self>>, len: usize, slot: usize, text: Option<Arc<str>>) {
+        if this.is_none() && text.is_none() {
+            return;
+        }
+        let chunk = this.get_or_insert_default();
+        if Arc::get_mut(chunk).is_none() {
+            *chunk = Arc::new(chunk.prefix(len));
+        }
+        if let Some(own) = Arc::get_mut(chunk) {
+            *own.slots[slot].get_mut() = text;
+        }
+    }
+}
+
+/// Write a slot of a text column that no snapshot reaches.
+///
+/// # Safety
+/// The caller has claimed the slot; the column is there if the text is.
+pub unsafe fn write_text(column: Option<&TextChunk>, slot: usize, text: Option<Arc<str>>) {
+    if let Some(column) = column {
+        // SAFETY: exclusive by the caller's claim.
+        unsafe { *column.slots[slot].get() = text }
+    }
+}
