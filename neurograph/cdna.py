@@ -33,7 +33,7 @@ class RuntimeCDNAStorage:
     @property
     def profile(self) -> str:
         """Name of the profile in force; ``"custom"`` once a value of it was changed."""
-        return str(self._database.runtime.get_cdna_config()["name"])
+        return str(self._database.engine.get_cdna_config()["name"])
 
     def set_profile(self, profile: str | int) -> None:
         """Put a profile in force.
@@ -44,33 +44,33 @@ class RuntimeCDNAStorage:
         Raises:
             ProgrammingError: 42704, there is none of that name.
         """
-        self._database.runtime.set_cdna_profile(profile)
+        self._database.engine.set_cdna_profile(profile)
 
     def profiles(self) -> list[dict[str, Any]]:
         """Every profile that can be set, with its values."""
-        return self._database.runtime.cdna_profiles()
+        return self._database.engine.cdna_profiles()
 
     def config(self) -> dict[str, Any]:
         """Every value of the profile in force."""
-        return self._database.runtime.get_cdna_config()
+        return self._database.engine.get_cdna_config()
 
     @property
     def scales(self) -> list[float]:
         """The eight scales: factors of each axis in a distance, 0 leaves it out. May be set."""
-        return self._database.runtime.get_cdna_scales()
+        return self._database.engine.get_cdna_scales()
 
     @scales.setter
     def scales(self, scales: Sequence[float]) -> None:
-        self._database.runtime.update_cdna_scales(scales)
+        self._database.engine.update_cdna_scales(scales)
 
     @property
     def flags(self) -> int:
         """Validation 1, events 2, mutation 4, strict 8. May be set."""
-        return self._database.runtime.get_cdna_flags()
+        return self._database.engine.get_cdna_flags()
 
     @flags.setter
     def flags(self, flags: int) -> None:
-        self._database.runtime.set_cdna_flags(flags)
+        self._database.engine.set_cdna_flags(flags)
 
     def validate(self, profile: str | None = None) -> bool:
         """Whether every stored row is legal under the profile in force.
@@ -80,7 +80,7 @@ class RuntimeCDNAStorage:
         """
         if profile is not None:
             raise NotSupportedError("validating against a profile that is not in force is not supported yet")
-        return self._database.runtime.validate_cdna()
+        return self._database.engine.validate_cdna()
 
     def history(self) -> NoReturn:
         """Not supported yet."""

@@ -53,6 +53,7 @@ def connect(
     Raises:
         NotSupportedError: 0A000, an argument asks for something that is not built yet; it names which.
         DataError: a value is out of range.
+        TypeError: an argument is of the wrong type.
 
     Example:
         >>> with connect(axes=["x", "y", "z", "roll", "pitch", "yaw", "time", "cost"]) as db:
@@ -72,7 +73,9 @@ def connect(
     _later("accept_history", accept_history, False)
     if isinstance(allowed_paths, (str, bytes, os.PathLike)):
         raise TypeError("allowed_paths is a sequence of paths, not one path")
-    storage = RuntimeStorage.memory(list(axes) if axes is not None else None)
+    if isinstance(busy_timeout, bool) or not isinstance(busy_timeout, (int, float)):
+        raise TypeError(f"busy_timeout must be a number of seconds, not {type(busy_timeout).__name__}")
+    storage = RuntimeStorage.memory(None if axes is None else _names(axes))
     return Database(
         storage,
         read_only=bool(read_only),
@@ -80,6 +83,15 @@ def connect(
         allow_external=bool(allow_external),
         allowed_paths=None if allowed_paths is None else [os.fspath(allowed) for allowed in allowed_paths],
     )
+
+
+def _names(axes: Sequence[str]) -> list[str]:
+    if isinstance(axes, (str, bytes)) or not isinstance(axes, Sequence):
+        raise TypeError(f"axes must be a sequence of eight names, not {type(axes).__name__}")
+    for name in axes:
+        if not isinstance(name, str):
+            raise TypeError(f"the name of an axis must be a str, not {type(name).__name__}")
+    return list(axes)
 
 
 def _later(name: str, value: Any, default: Any) -> None:

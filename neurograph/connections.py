@@ -70,13 +70,13 @@ class RuntimeConnectionStorage:
             IntegrityError: 23503 a token is missing, 23505 the same source, target and type are connected,
                 23514 the profile refuses it.
         """
-        return self._database.runtime.create_connection(
+        return self._database.engine.create_connection(
             source, target, type, weight, confidence, rigidity, mutability, levels, props
         )
 
     def get(self, id: int) -> dict[str, Any] | None:
         """Every field of a connection; None when there is none."""
-        return self._database.runtime.get_connection(id)
+        return self._database.engine.get_connection(id)
 
     def update(self, id: int, **fields: Any) -> bool:
         """Change the given fields of a connection; False when there is none.
@@ -85,15 +85,15 @@ class RuntimeConnectionStorage:
             id: the connection.
             fields: any of ``weight, confidence, rigidity, mutability, levels, props``.
         """
-        return self._database.runtime.update_connection(id, **fields)
+        return self._database.engine.update_connection(id, **fields)
 
     def delete(self, id: int) -> bool:
         """Delete a connection; False when there is none."""
-        return self._database.runtime.delete_connection(id)
+        return self._database.engine.delete_connection(id)
 
     def list(self, limit: int = 100, offset: int = 0) -> Ids:
         """A page of ids, rising."""
-        return self._database.runtime.list_connections(limit, offset)
+        return self._database.engine.list_connections(limit, offset)
 
     def count(self, where: str | None = None, params: Mapping[str, Any] | None = None) -> int:
         """How many connections there are, or pass an NGQL condition.
@@ -103,7 +103,7 @@ class RuntimeConnectionStorage:
             params: values of its ``$name`` parameters.
         """
         if where is None:
-            return self._database.runtime.count_connections()
+            return self._database.engine.count_connections()
         found = self._database.execute(
             f"SELECT count(*) FROM connections WHERE ({where}\n)", params
         ).fetchone()
@@ -115,7 +115,7 @@ class RuntimeConnectionStorage:
         Raises:
             ProgrammingError: 42704, there is no such token.
         """
-        return self._database.runtime.get_connections_for_token(token, direction)
+        return self._database.engine.get_connections_for_token(token, direction)
 
     def create_many(
         self, data: Any, *, on_conflict: Literal["nothing"] | None = None
@@ -130,4 +130,4 @@ class RuntimeConnectionStorage:
         Returns:
             The ids of those stored, int64, in the order of the rows.
         """
-        return self._database.runtime.create_connections(table_from_any(data), on_conflict=on_conflict)
+        return self._database.engine.create_connections(table_from_any(data), on_conflict=on_conflict)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from neurograph.result import Result
+from neurograph.session import require_text
 from ng_engine.errors import InterfaceError
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Cursor:
             parameters: a sequence for ``?`` or ``$1``, a dict for ``$name``.
         """
         session = self._require_open()
+        require_text(operation)
         self._result, self._rowcount = None, -1
         if self._before is not None:
             self._before(operation)
@@ -75,14 +77,11 @@ class Cursor:
     def executemany(self, operation: str, seq_of_parameters: Iterable[Parameters]) -> Self:
         """Run one statement with each of many parameter sets, in one transaction; keeps no rows."""
         session = self._require_open()
+        require_text(operation)
         self._result, self._rowcount = None, -1
         if self._before is not None:
             self._before(operation)
-        rows = 0
-        with session.atomic():
-            for parameters in seq_of_parameters:
-                rows += session.execute(operation, parameters).rowcount
-        self._rowcount = rows
+        self._rowcount = session.executemany(operation, seq_of_parameters)
         return self
 
     @property

@@ -113,9 +113,14 @@ class Database:
         return Session(self, engine)
 
     @property
-    def runtime(self) -> RuntimeStorage:
-        """The `RuntimeStorage` of the calling thread's session: the engine's own methods."""
+    def engine(self) -> RuntimeStorage:
+        """The calling thread's session of the engine; it does not know when the database is closed."""
         return self.session.engine
+
+    @property
+    def runtime(self) -> RuntimeStorage:
+        """The `RuntimeStorage` of the calling thread's session: the engine's own methods, until `close`."""
+        return self.session.runtime
 
     def catalog(self, engine: RuntimeStorage) -> ngql.Catalog:
         """What statements may name, as this session of the engine sees it; shared while nothing changes."""
@@ -147,6 +152,7 @@ class Database:
         Raises:
             NgqlSyntaxError: 42601, with the place; also for more than one statement.
             Error: whatever else is wrong, see docs/LANGUAGE.md for the codes.
+            TypeError: the statement is no str, or the parameters are neither mapping nor sequence.
         """
         return self.session.execute(text, params)
 
@@ -160,6 +166,10 @@ class Database:
         Returns:
             The number of rows written (or found) by all of them.
 
+        Raises:
+            Error: the statement's, naming the parameter set (from 1); nothing is written then.
+            TypeError: `seq_of_params` is no iterable.
+
         Example:
             >>> import neurograph as ng
             >>> with ng.connect() as db:
@@ -167,11 +177,7 @@ class Database:
             ...                    [(f"k{i}", [i / 10] * 8) for i in range(3)])
             3
         """
-        rows = 0
-        with self.transaction():
-            for params in seq_of_params:
-                rows += self.session.execute(text, params).rowcount
-        return rows
+        return self.session.executemany(text, seq_of_params)
 
     def script(self, script: str | os.PathLike[str]) -> Result | None:
         """Run many statements, one after the other; the first error ends it.
@@ -264,7 +270,7 @@ class Database:
         folded = name.lower()
         if not folded.isidentifier():
             raise from_sqlstate("42601", "a registered table's name is letters, digits and underscores")
-        known = self.catalog(self.runtime).tables.get(folded)
+        known = self.catalog(self.engine).tables.get(folded)
         if known is not None and known.kind != "registered":
             raise from_sqlstate("42501", f'"{folded}" is a table of the store')
         self.tail.register(folded, data)
@@ -284,7 +290,7 @@ class Database:
 
         `tokens` (with a column per axis) and `connections` are there as push-down tables: DuckDB asks the engine only
         for the columns and rows it needs. Both are pinned to the version the calling thread sees now; call again
-        for newer data.
+        for newer data. Tables given to `register` are there too.
 
         Example:
             >>> import neurograph as ng
@@ -296,9 +302,13 @@ class Database:
         # pyarrow.dataset imports pandas, half a second that only this method needs.
         from ng_arrow.dataset import ConnectionsDataset, TokensDataset
 
-        snapshot = self.runtime.snapshot()
+        snapshot = self.engine.snapshot()
         return open_connection(
-            {"tokens": TokensDataset(snapshot), "connections": ConnectionsDataset(snapshot)}
+            {
+                **self.tail.tables(),
+                "tokens": TokensDataset(snapshot),
+                "connections": ConnectionsDataset(snapshot),
+            }
         )
 
     # -- the store ------------------------------------------------------------------------------------------
@@ -317,11 +327,11 @@ class Database:
         Returns:
             A report; ``report["ok"]`` says whether nothing was found.
         """
-        return check(self.runtime.snapshot())
+        return check(self.engine.snapshot())
 
     def stats(self) -> dict[str, int | float]:
         """Counts and sizes of the store, by name."""
-        return dict(self.runtime.stats())
+        return dict(self.engine.stats())
 
     def checkpoint(self) -> None:
         """Not supported yet: stores in memory have nothing to write."""

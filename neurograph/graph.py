@@ -42,7 +42,7 @@ class RuntimeGraphStorage:
         token: Token | Sequence[Token],
         depth: int | tuple[int, int] = (1, 1),
         *,
-        via: Sequence[str] | None = None,
+        via: str | Sequence[str] | None = None,
         direction: Direction = "out",
         near: Any | None = None,
         radius: float | None = None,
@@ -54,7 +54,7 @@ class RuntimeGraphStorage:
         Args:
             token: where to start; a list starts from all of them.
             depth: the fewest and most hops; a single number is exactly so many, as in ``DEPTH n``.
-            via: connection types to follow; all by default.
+            via: the connection type to follow, or several; all by default.
             direction: follow connections ``"out"``, ``"in"`` or ``"both"`` ways.
             near: a point (as in `RuntimeTokenStorage.nearest`) by which to order them.
             radius: with `near`, only those within it.
@@ -69,17 +69,17 @@ class RuntimeGraphStorage:
             ProgrammingError: 42704, there is no such token, type or profile.
         """
         began = perf_counter()
-        engine = self._database.runtime
+        engine = self._database.engine
         if near is None:
             if radius is not None or profile is not None:
                 raise ValueError("radius and profile need near")
-            rows = engine.neighbors(token, depth, via=via, direction=direction, k=k)
+            rows = engine.neighbors(token, depth, via=_types(via), direction=direction, k=k)
         else:
             spot = place(engine, near, profile)
             rows = engine.neighbors(
                 token,
                 depth,
-                via=via,
+                via=_types(via),
                 direction=direction,
                 near=spot.points,
                 radius=radius,
@@ -93,7 +93,7 @@ class RuntimeGraphStorage:
         source: Token,
         target: Token,
         *,
-        via: Sequence[str] | None = None,
+        via: str | Sequence[str] | None = None,
         max_depth: int | None = None,
         direction: Direction = "out",
         cost: str | None = None,
@@ -103,7 +103,7 @@ class RuntimeGraphStorage:
         Args:
             source: where it starts.
             target: where it ends.
-            via: connection types to follow; all by default.
+            via: the connection type to follow, or several; all by default.
             max_depth: the most hops.
             direction: follow connections ``"out"``, ``"in"`` or ``"both"`` ways.
             cost: not supported yet: an expression to minimise instead of hops.
@@ -118,7 +118,9 @@ class RuntimeGraphStorage:
         if cost is not None:
             raise NotSupportedError("path cost is not supported yet")
         began = perf_counter()
-        rows = self._database.runtime.path(source, target, via=via, max_depth=max_depth, direction=direction)
+        rows = self._database.engine.path(
+            source, target, via=_types(via), max_depth=max_depth, direction=direction
+        )
         return Result.of(rows, self._database.tail, began)
 
     def paths(self, source: Token, target: Token, k: int, **options: Any) -> NoReturn:
@@ -132,3 +134,14 @@ class RuntimeGraphStorage:
     def components(self) -> NoReturn:
         """Not supported yet."""
         raise NotSupportedError("components is not supported yet")
+
+
+def _types(via: str | Sequence[str] | None) -> Sequence[str] | None:
+    """Connection types as the engine takes them."""
+    if via is None:
+        return None
+    types = [via] if isinstance(via, str) else list(via)
+    for type_ in types:
+        if not isinstance(type_, str):
+            raise TypeError(f"via must be names of connection types, not {type(type_).__name__}")
+    return types

@@ -37,7 +37,7 @@ class RuntimeGridStorage:
 
     def info(self) -> dict[str, Any]:
         """Number of tokens, the bounds of the axes (8 × (low, high)) and the state of the spatial index."""
-        return self._database.runtime.get_grid_info()
+        return self._database.engine.get_grid_info()
 
     def neighbors(
         self, id: int | str, radius: float, max_results: int | None = None
@@ -49,11 +49,11 @@ class RuntimeGridStorage:
             radius: the greatest distance.
             max_results: how many at most.
         """
-        return self._database.runtime.find_neighbors(id, radius, max_results)
+        return self._database.engine.find_neighbors(id, radius, max_results)
 
     def range(self, center: Sequence[float] | int | str, radius: float) -> list[tuple[int, float]]:
         """(id, distance) of the tokens around a point (or a token's point), nearest first."""
-        engine = self._database.runtime
+        engine = self._database.engine
         return engine.range_query(plain_point(engine, center), radius)
 
     def density(self, center: Sequence[float] | int | str, radius: float) -> float:
@@ -74,6 +74,6 @@ class RuntimeGridStorage:
         """
         if not radius > 0:
             raise from_sqlstate("22023", "an influence needs a radius above 0")
-        engine = self._database.runtime
+        engine = self._database.engine
         found = engine.within(plain_point(engine, center), radius, columns=["weight", "distance"])
         return math.fsum(weight * (1.0 - distance / radius) for weight, distance in found.rows())

@@ -218,6 +218,8 @@ class Result:
             (3,)
         """
         began = perf_counter()
+        if not isinstance(query, str):
+            raise TypeError(f"the statement must be a str, not {type(query).__name__}")
         table = self._tail.run(query, {"result": self}, params, user_sql=True)
         return Result.of(table, self._tail, began)
 

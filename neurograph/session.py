@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import ngql
 from neurograph.result import Result
+from neurograph.runtime import guarded
 from neurograph.settings import Settings
-from ng_engine.errors import from_sqlstate
+from ng_engine.errors import Error, from_sqlstate
 from ngql.execute import run
 
 if TYPE_CHECKING:
     from neurograph.database import Database
     from ng_engine import RuntimeStorage
 
-__all__ = ["Parameters", "Session"]
+__all__ = ["Parameters", "Session", "require_text"]
 
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 """A mapping for ``$name``, a sequence for ``?`` and ``$1``."""
 
 
+_ONLY_ROW = re.compile(r"^row 1: ")
+
+
+def require_text(statement: Any) -> None:
+    """Refuse a statement that is no text.
+
+    Raises:
+        TypeError: it is not a str.
+    """
+    if not isinstance(statement, str):
+        raise TypeError(f"the statement must be a str, not {type(statement).__name__}")
+
+
+def _require_parameters(params: Any) -> None:
+    if isinstance(params, (str, bytes, bytearray)) or not isinstance(params, (Mapping, Sequence)):
+        raise TypeError(
+            f"parameters must be a dict for $name or a sequence for ? and $1, not {type(params).__name__}"
+        )
+
+
 class Session:
     """Runs statements on one session of the engine."""
 
-    __slots__ = ("_database", "catalog", "engine", "savepoints", "settings")
+    __slots__ = ("_database", "catalog", "engine", "runtime", "savepoints", "settings")
 
     def __init__(self, database: Database, engine: RuntimeStorage) -> None:
         self._database = database
         self.engine = engine
+        self.runtime = guarded(engine, database)
         self.catalog: ngql.Catalog | None = None
         self.settings = Settings(engine, database.fixed_settings, database.busy_timeout)
         self.savepoints = 0
@@ -38,6 +61,9 @@ class Session:
     def execute(self, text: str, params: Parameters = None) -> Result:
         """Compile (or find compiled) and run one statement."""
         began = perf_counter()
+        require_text(text)
+        if params is not None and type(params) is not dict:
+            _require_parameters(params)
         database = self._database
         if database.closed:
             database.require_open()
@@ -48,6 +74,30 @@ class Session:
         program = database.plans.program(text, params, catalog)
         answer = run(program, engine, params, database.tail, settings=self.settings)
         return Result(answer, database.tail, perf_counter() - began)
+
+    def executemany(self, text: str, sets: Iterable[Parameters]) -> int:
+        """Run one statement with each of many parameter sets, in one transaction.
+
+        Returns:
+            The number of rows of all runs.
+
+        Raises:
+            Error: the statement's, naming the parameter set (from 1).
+        """
+        require_text(text)
+        if isinstance(sets, (str, bytes, bytearray, Mapping)) or not isinstance(sets, Iterable):
+            raise TypeError(
+                f"parameter sets must be an iterable of dicts or sequences, not {type(sets).__name__}"
+            )
+        rows = 0
+        with self.atomic():
+            for number, params in enumerate(sets, start=1):
+                try:
+                    rows += self.execute(text, params).rowcount
+                except Error as error:
+                    error.message = f"parameter set {number}: {_ONLY_ROW.sub('', error.message)}"
+                    raise
+        return rows
 
     @contextmanager
     def atomic(self, read_only: bool = False) -> Iterator[None]:

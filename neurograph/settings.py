@@ -61,11 +61,12 @@ class Settings(MutableMapping[str, Any]):
     def __delitem__(self, name: str) -> None:
         if name == "busy_timeout":
             self[name] = self._default
+        elif name in _LATER and _LATER[name] is None:
+            raise from_sqlstate("0A000", f"{name} is not supported yet")
 
     def clear(self) -> None:
-        """Reset all."""
-        for name in self:
-            del self[name]
+        """Reset all that SET can change."""
+        del self["busy_timeout"]
 
     def __iter__(self) -> Iterator[str]:
         return iter(("busy_timeout", *self._fixed, *_LATER))

@@ -74,7 +74,7 @@ class RuntimeTokenStorage:
             IntegrityError: 23505 the key or id is in use, 23514 the profile refuses it.
             DataError: a coordinate is not finite, or there are not eight.
         """
-        return self._database.runtime.create_token(key, type, coords, weight, flags, props, id)
+        return self._database.engine.create_token(key, type, coords, weight, flags, props, id)
 
     def get(self, token: Token) -> dict[str, Any] | None:
         """Every field of a token; None when there is none.
@@ -83,7 +83,7 @@ class RuntimeTokenStorage:
             ``id, key, type, coords`` (8 floats), ``weight, flags, created_at, updated_at`` (aware datetimes in
             UTC), ``props``.
         """
-        return self._database.runtime.get_token(token)
+        return self._database.engine.get_token(token)
 
     def update(self, token: Token, **fields: Any) -> bool:
         """Change the given fields of a token; False when there is none.
@@ -96,15 +96,15 @@ class RuntimeTokenStorage:
             IntegrityError: 23514, it is not MUTABLE or is LOCKED, or the profile refuses the new values.
             TypeError: there is no such field.
         """
-        return self._database.runtime.update_token(token, **fields)
+        return self._database.engine.update_token(token, **fields)
 
     def delete(self, token: Token) -> bool:
         """Delete a token and its connections; False when there is none."""
-        return self._database.runtime.delete_token(token)
+        return self._database.engine.delete_token(token)
 
     def list(self, limit: int = 100, offset: int = 0) -> list[int]:
         """A page of ids, rising."""
-        return self._database.runtime.list_tokens(limit, offset)
+        return self._database.engine.list_tokens(limit, offset)
 
     def count(self, where: str | None = None, params: Mapping[str, Any] | None = None) -> int:
         """How many tokens there are, or pass a condition.
@@ -114,13 +114,13 @@ class RuntimeTokenStorage:
             params: values of its ``$name`` parameters.
         """
         if where is None:
-            return self._database.runtime.count_tokens()
+            return self._database.engine.count_tokens()
         found = self._database.execute(f"SELECT count(*) FROM tokens WHERE ({where}\n)", params).fetchone()
         return 0 if found is None else int(found[0])
 
     def clear(self) -> int:
         """Delete every token and connection; gives how many tokens there were."""
-        return self._database.runtime.clear_tokens()
+        return self._database.engine.clear_tokens()
 
     # -- in bulk --------------------------------------------------------------------------------------------
 
@@ -147,7 +147,7 @@ class RuntimeTokenStorage:
             ...     db.tokens.create_many({"key": ["a", "b"], "coords": np.zeros((2, 8))}).tolist()
             [1, 2]
         """
-        return self._database.runtime.create_tokens(table_from_any(data), on_conflict=on_conflict)
+        return self._database.engine.create_tokens(table_from_any(data), on_conflict=on_conflict)
 
     # -- by place -------------------------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class RuntimeTokenStorage:
                 "NEAR $ng_q", where, profile, params, {"ng_q": q, "ng_limit": k}, "LIMIT $ng_limit"
             )
         began = perf_counter()
-        engine = self._database.runtime
+        engine = self._database.engine
         spot = place(engine, q, profile)
         rows = engine.nearest(spot.points, k, metric=spot.metric, exclude=spot.exclude)
         return Result.of(rows, self._database.tail, began)
@@ -209,7 +209,7 @@ class RuntimeTokenStorage:
             values = {"ng_q": q, "ng_radius": radius}
             return self._where("NEAR $ng_q WITHIN $ng_radius", where, profile, params, values)
         began = perf_counter()
-        engine = self._database.runtime
+        engine = self._database.engine
         spot = place(engine, q, profile)
         rows = engine.within(spot.points, radius, metric=spot.metric, exclude=spot.exclude)
         return Result.of(rows, self._database.tail, began)
@@ -239,7 +239,7 @@ class RuntimeTokenStorage:
         """
         if where is None:
             began = perf_counter()
-            rows = self._database.runtime.box(list(low), list(high), limit=limit, offset=offset)
+            rows = self._database.engine.box(list(low), list(high), limit=limit, offset=offset)
             return Result.of(rows, self._database.tail, began)
         values: dict[str, Any] = {"ng_low": list(low), "ng_high": list(high), "ng_offset": offset}
         page = "OFFSET $ng_offset"

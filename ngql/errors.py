@@ -26,6 +26,14 @@ _EXAMPLES: tuple[tuple[str, str], ...] = (
     ("UPDATE tokens t weight = 1", "write UPDATE tokens SET column = value"),
     ("SELECT key FROM tokens LIMIT 10, 20", "write LIMIT count OFFSET start"),
     ("SELECT key FROM tokens GROUP type", "write GROUP BY"),
+    ("SELECT key FROM tokens GROUP BY ALL", "GROUP BY names the columns: GROUP BY a, b"),
+    ("SELECT FROM tokens", "what to select is missing between SELECT and FROM"),
+    ("DELETE FROM tokens RETURNING id WHERE id = 1", "WHERE stands before RETURNING"),
+    ("DELETE FROM tokens RETURNING id AS a WHERE id = 1", "WHERE stands before RETURNING"),
+    ("DELETE FROM tokens RETURNING id LIMIT 1", "RETURNING shows every row written: it takes no LIMIT"),
+    ("DELETE FROM tokens RETURNING id AS a LIMIT 1", "RETURNING shows every row written: it takes no LIMIT"),
+    ("DELETE FROM tokens RETURNING id ORDER BY id", "RETURNING takes no ORDER BY"),
+    ("DELETE FROM tokens RETURNING id AS a ORDER BY id", "RETURNING takes no ORDER BY"),
     ("SELECT key FROM tokens ORDER key", "write ORDER BY"),
     ("SELECT key FROM tokens WHERE key = 'a' WHERE id = 1", "join conditions with AND"),
     ("SELECT key FROM tokens LIMIT 5 WHERE id = 1", "WHERE stands before ORDER BY and LIMIT"),
@@ -66,6 +74,16 @@ _NAMES = {
     "PARAMETER": "a parameter",
     END: "the end of the statement",
 }
+_NO_TABLE = {
+    "PARAMETER": "a table name cannot be a parameter",
+    "STRING": "a table name is not a string; COPY reads files",
+}
+_SUB_QUERIES = {
+    "neighbors": "use a sub-query: FROM (SELECT NEIGHBORS OF …) n",
+    "path": "use a sub-query: FROM (SELECT PATH FROM … TO …) p",
+}
+# Where one of these may stand too, a name would be an alias that nobody meant to write.
+_AFTER_A_NAME = frozenset((END, "AS", "RPAR", "COMMA"))
 # After an expression any of these may follow; naming them would say nothing.
 _CONTINUES = frozenset(
     ("AND", "OR", "IS", "IN", "NOT", "BETWEEN", "LIKE", "ILIKE", "SIMILAR", "AT", "COLLATE", "FILTER", "OVER")
@@ -95,6 +113,9 @@ def syntax_error(text: str, tables: Tables, tokens: list[Token], index: int) -> 
     if misspelt is not None:
         wrong, keyword = misspelt
         return _error(text, tokens[wrong], f'did you mean "{keyword}"?')
+    if index > 1 and "TO" in expected and tokens[index - 2].type == "FROM" and not _is_path(tokens, index - 3):
+        no_table = tokens[index - 1]  # FROM 'a' may also begin the two ends of a path
+        return _error(text, no_table, _NO_TABLE.get(no_table.type))
     hint = _hint(text, tables, tokens, index, automaton.refusing_state(index), expected)
     if token is not None:
         return _error(text, token, hint)
@@ -153,6 +174,26 @@ def _is_word(token: Token) -> bool:
     return token.text[0].isalpha() or token.text[0] == "_"
 
 
+def _is_path(tokens: list[Token], index: int) -> bool:
+    """Whether the select item that ends here is the word PATH or PATHS."""
+    return index >= 0 and tokens[index].text.lower() in ("path", "paths")
+
+
+def _as_source(tokens: list[Token], index: int, expected: set[str]) -> str | None:
+    """A hint for what was meant as a table and is none."""
+    token = tokens[index]
+    before = tokens[index - 1] if index else None
+    source = "LATERAL" in expected or (before is not None and before.type in ("INTO", "UPDATE"))
+    if source and token.type in _NO_TABLE and token.type not in expected:
+        return _NO_TABLE[token.type]
+    words = [other.text.lower() for other in tokens[:index]]
+    if words[-2:] == ["from", "path"] and token.type == "FROM":
+        return _SUB_QUERIES["path"]
+    if words[-3:] == ["from", "neighbors", "of"]:
+        return _SUB_QUERIES["neighbors"]
+    return None
+
+
 def _hint(
     text: str, tables: Tables, tokens: list[Token], index: int, state: int, expected: set[str]
 ) -> str | None:
@@ -171,10 +212,14 @@ def _hint(
             return _BY_TEXT[token.text]
         if token.text[0] == '"' and "STRING" in expected:
             return "strings are written in single quotes; double quotes are for names"
+        source = _as_source(tokens, index, expected)
+        if source is not None:
+            return source
     example = _examples().get((state, kind))
     if example is not None:
         return example
-    if token is not None and token.type in tables.reserved and "NAME" in expected:
+    named = "NAME" in expected and _AFTER_A_NAME.isdisjoint(expected)
+    if token is not None and token.type in tables.reserved and named:
         return f'"{token.text.lower()}" is a reserved word: as a name it is written in double quotes'
     return _expectation(expected, tables)
 

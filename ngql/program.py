@@ -6,8 +6,8 @@ A step is called with a `Run` and gives a relation. Programs are immutable and s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ng_engine.errors import Error, from_sqlstate
@@ -32,8 +32,12 @@ __all__ = [
     "Tail",
     "TailCall",
     "placed",
+    "placed_at_value",
     "resolved",
+    "row_place",
 ]
+
+_HEAD = re.compile(r"[A-Za-z]+(?:[ \t]+(?:INTO|FROM)\b)?", re.IGNORECASE)
 
 
 class Tail(Protocol):
@@ -78,6 +82,45 @@ def placed(error: Error, text: str, span: Span | None) -> Error:
         first_line = text[span.start : span.end].split("\n", 1)[0]
         error.at(text, span.line, span.column, len(first_line) or 1)
     return error
+
+
+def placed_at_value(
+    error: Error, text: str, statement: Span | None, given: Iterable[tuple[str, Span | None]]
+) -> Error:
+    """The error at the value of the column that its message names, else at the first keywords of the statement.
+
+    Args:
+        error: what the engine refused.
+        text: the statement's text.
+        statement: the place of all of it.
+        given: the columns with the places of their values.
+    """
+    said = re.sub(r'"[^"]*"', "", error.message)
+    for name, span in given:
+        # A duplicate connection is one by its ends: its type alone is no fault.
+        named = name != "type" or error.sqlstate != "23505"
+        if span is not None and named and re.search(rf"\b{re.escape(name)}\b", said):
+            return placed(error, text, span)
+    return placed(error, text, _head(text, statement))
+
+
+def _head(text: str, span: Span | None) -> Span | None:
+    """The first keywords: INSERT INTO, UPDATE, …."""
+    found = None if span is None or not span.line else _HEAD.match(text, span.start)
+    return span if span is None or found is None else replace(span, end=found.end())
+
+
+def row_place(error: Error, rows: Sequence[Sequence[Span | None]]) -> tuple[Sequence[Span | None], Span | None]:
+    """The places of the values in the row of VALUES that the message numbers, and of that row."""
+    found = re.match(r"row (\d+):", error.message)
+    number = int(found[1]) if found is not None else 0
+    if not 0 < number <= len(rows):
+        return (), None
+    spans = [span for span in rows[number - 1] if span is not None and span.line]
+    if not spans:
+        return (), None
+    first = min(spans, key=lambda span: span.start)
+    return rows[number - 1], replace(first, end=max(span.end for span in spans))
 
 
 def resolved(reader: Any, run: Run, text: str, span: Span | None) -> int:

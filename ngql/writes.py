@@ -14,7 +14,7 @@ from ng_engine.errors import Error, from_sqlstate
 from ngql import types
 from ngql.ast import Span
 from ngql.engine import Engine
-from ngql.program import Projected, Run, placed
+from ngql.program import Projected, Run, placed, placed_at_value, row_place
 from ngql.values import late
 
 __all__ = [
@@ -234,7 +234,17 @@ class Insert:
         try:
             return insert(run, self.table, given, self.on_conflict, self.returning)
         except Error as error:
-            raise placed(error, self.text, self.span) from None
+            raise self._placed(error) from None
+
+    def _placed(self, error: Error) -> Error:
+        """The error at the value or the row of VALUES that it is about."""
+        # ON CONFLICT DO UPDATE hands over the new rows alone: their numbers are others.
+        rows = () if isinstance(self.on_conflict, Conflict) else self.places
+        spans, row = row_place(error, rows)
+        if row is None:
+            return placed_at_value(error, self.text, self.span, ())
+        given = zip(self.columns, spans, strict=True) if spans else ()
+        return placed_at_value(error, self.text, row, given)
 
     def _constants(self, run: Run) -> Any:
         assert self.rows is not None
@@ -295,7 +305,8 @@ class Update:
             try:
                 count = _update(run.engine, self.table, with_columns(rows, names, kinds, values))
             except Error as error:
-                raise placed(error, self.text, self.span) from None
+                given = [(name, place) for name, _, _, place in self.constants]
+                raise placed_at_value(error, self.text, self.span, given) from None
             shown = None if self.returning is None else self.returning(run, self.table, ids)
             return Written(count, shown)
 

@@ -12,8 +12,8 @@ use arrow_array::{
 use arrow_buffer::{Buffer, ScalarBuffer};
 use arrow_schema::{DataType, Field as ArrowField, TimeUnit};
 
-use crate::batch::{Cell, Column};
 use crate::chunk::{Cell as Stored, Chunk, TextChunk};
+use crate::columns::{Cell, Column};
 use crate::connection::NEVER;
 use crate::vocabulary::Mutability;
 

@@ -17,83 +17,17 @@ use crate::arrays::{
     type_array,
 };
 use crate::chunk::TextChunk;
-use crate::connection::{ConnectionColumns, NEVER};
+use crate::columns::{CONNECTION_COLUMNS, Cell, Column, TOKEN_COLUMNS, TableKind, cell, column};
+use crate::connection::ConnectionColumns;
 use crate::error::{Error, Result};
 use crate::segment::{SEGMENT_BITS, Segment};
 use crate::snapshot::Snapshot;
 use crate::token::{Token, TokenColumns};
-use crate::vocabulary::Mutability;
 
 /// Rows gathered into one batch at the most.
 const BATCH_ROWS: usize = 1 << 16;
 /// Bytes of text in one batch at the most.
 const TEXT_BYTES: usize = 1 << 30;
-
-/// One of the two tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TableKind {
-    /// The tokens.
-    Tokens,
-    /// The connections.
-    Connections,
-}
-
-/// A column of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the columns of docs/LANGUAGE.md")]
-pub enum Column {
-    Id,
-    Key,
-    Type,
-    Coords,
-    Axis(u8),
-    Weight,
-    Flags,
-    CreatedAt,
-    UpdatedAt,
-    Props,
-    Source,
-    Target,
-    Confidence,
-    Rigidity,
-    Mutability,
-    Evidence,
-    Activations,
-    Levels,
-    LastActivatedAt,
-}
-
-/// The columns of `SELECT * FROM tokens`.
-pub const TOKEN_COLUMNS: [(&str, Column); 9] = [
-    ("id", Column::Id),
-    ("key", Column::Key),
-    ("type", Column::Type),
-    ("coords", Column::Coords),
-    ("weight", Column::Weight),
-    ("flags", Column::Flags),
-    ("created_at", Column::CreatedAt),
-    ("updated_at", Column::UpdatedAt),
-    ("props", Column::Props),
-];
-
-/// The columns of `SELECT * FROM connections`.
-pub const CONNECTION_COLUMNS: [(&str, Column); 15] = [
-    ("id", Column::Id),
-    ("source", Column::Source),
-    ("target", Column::Target),
-    ("type", Column::Type),
-    ("weight", Column::Weight),
-    ("confidence", Column::Confidence),
-    ("rigidity", Column::Rigidity),
-    ("mutability", Column::Mutability),
-    ("evidence", Column::Evidence),
-    ("activations", Column::Activations),
-    ("levels", Column::Levels),
-    ("created_at", Column::CreatedAt),
-    ("updated_at", Column::UpdatedAt),
-    ("last_activated_at", Column::LastActivatedAt),
-    ("props", Column::Props),
-];
 
 /// A computed column, as long as the relation.
 #[derive(Clone, Debug)]
@@ -149,27 +83,6 @@ pub struct Work {
     pub edges_examined: u64,
 }
 
-/// A value of a relation.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Cell<'a> {
-    /// SQL's NULL.
-    Null,
-    /// BIGINT, INTEGER.
-    Int(i64),
-    /// REAL.
-    Real(f32),
-    /// DOUBLE.
-    Double(f64),
-    /// TEXT.
-    Text(&'a str),
-    /// The text of a JSON object.
-    Json(&'a str),
-    /// Microseconds since 1970, UTC.
-    Time(i64),
-    /// FLOAT[8].
-    Coords([f32; 8]),
-}
-
 /// A finished result: it holds its snapshot, so it stays what it is whatever is written later.
 pub struct Relation {
     snapshot: Arc<Snapshot>,
@@ -181,15 +94,6 @@ pub struct Relation {
     pub work: Work,
     /// How they were found.
     pub access: &'static str,
-}
-
-/// Resolve a table's column by name.
-pub fn column(snapshot: &Snapshot, table: TableKind, name: &str) -> Option<Column> {
-    let named = |list: &[(&str, Column)]| list.iter().find(|(n, _)| *n == name).map(|(_, c)| *c);
-    match table {
-        TableKind::Tokens => named(&TOKEN_COLUMNS).or_else(|| Some(Column::Axis(snapshot.catalog.axis(name)? as u8))),
-        TableKind::Connections => named(&CONNECTION_COLUMNS),
-    }
 }
 
 impl Relation {
@@ -335,21 +239,10 @@ impl Relation {
     fn step(&self, step: usize, schema: &SchemaRef) -> Vec<Result<RecordBatch>> {
         let range = step * BATCH_ROWS..self.len().min((step + 1) * BATCH_ROWS);
         match &self.rows {
-            Rows::All => {
-                let number = |slot: usize| ((step as u32) << SEGMENT_BITS) + slot as u32;
-                let rows: Vec<u32> = match self.table {
-                    TableKind::Tokens => self.snapshot.tokens.segment(step).live_slots().map(number).collect(),
-                    TableKind::Connections => {
-                        self.snapshot.connections.segment(step).live_slots().map(number).collect()
-                    }
-                };
-                if self.pieces(&rows).nth(1).is_none()
-                    && let Some(whole) = self.whole_segment(step, schema).transpose()
-                {
-                    return if rows.is_empty() { Vec::new() } else { vec![whole] };
-                }
-                self.gathered(&rows, 0, schema)
-            }
+            Rows::All => match self.whole_segment(step, schema).transpose() {
+                Some(whole) => vec![whole],
+                None => self.gathered(&self.segment_rows(step), 0, schema),
+            },
             Rows::List(rows) => self.gathered(&rows[range.clone()], range.start, schema),
             Rows::Computed(_) => {
                 let arrays = self.columns.iter().filter_map(|(_, origin)| match origin {
@@ -405,24 +298,39 @@ impl Relation {
         ends.into_iter().map(move |end| &rows[std::mem::replace(&mut start, end)..end])
     }
 
-    /// The batch of a segment without deleted rows: buffers shared with the segment.
+    fn segment_rows(&self, number: usize) -> Vec<u32> {
+        let row = |slot: usize| ((number as u32) << SEGMENT_BITS) + slot as u32;
+        match self.table {
+            TableKind::Tokens => self.snapshot.tokens.segment(number).live_slots().map(row).collect(),
+            TableKind::Connections => self.snapshot.connections.segment(number).live_slots().map(row).collect(),
+        }
+    }
+
+    /// The batch of a segment without deleted rows, its buffers shared with the segment. None where rows have to be picked,
+    /// or their props, which alone can be as large, do not fit one batch.
     fn whole_segment(&self, number: usize, schema: &SchemaRef) -> Result<Option<RecordBatch>> {
+        let wanted = || self.columns.iter().filter_map(|(_, origin)| table_column(*origin));
+        let fits = |props: Option<&TextChunk>, len: usize| {
+            let bytes =
+                |chunk: &TextChunk| (0..len).filter_map(|slot| chunk.get_ref(slot)).map(str::len).sum::<usize>();
+            !wanted().any(|c| c == Column::Props) || props.is_none_or(|chunk| bytes(chunk) <= TEXT_BYTES)
+        };
         let (len, arrays): (usize, Vec<ArrayRef>) = match self.table {
             TableKind::Tokens => {
                 let segment: &Segment<Token> = self.snapshot.tokens.segment(number);
-                if !segment.is_dense() {
+                let (columns, len) = (segment.columns(), segment.len());
+                if !segment.is_dense() || segment.is_empty() || !fits(columns.props.as_deref(), len) {
                     return Ok(None);
                 }
-                let wanted = self.columns.iter().filter_map(|(_, origin)| table_column(*origin));
-                (segment.len(), wanted.map(|c| self.share_token(segment.columns(), segment.len(), c)).collect())
+                (len, wanted().map(|column| self.share_token(columns, len, column)).collect())
             }
             TableKind::Connections => {
                 let segment = self.snapshot.connections.segment(number);
-                if !segment.is_dense() {
+                let (columns, len) = (segment.columns(), segment.len());
+                if !segment.is_dense() || segment.is_empty() || !fits(columns.props.as_deref(), len) {
                     return Ok(None);
                 }
-                let wanted = self.columns.iter().filter_map(|(_, origin)| table_column(*origin));
-                (segment.len(), wanted.map(|c| self.share_connection(segment.columns(), segment.len(), c)).collect())
+                (len, wanted().map(|column| self.share_connection(columns, len, column)).collect())
             }
         };
         record_batch(schema, arrays, len).map(Some)
@@ -556,66 +464,6 @@ fn type_code(snapshot: &Snapshot, table: TableKind, row: u32) -> u16 {
             let (columns, slot) = snapshot.connections.columns(row);
             columns.kind.get(slot)
         }
-    }
-}
-
-/// One value of a table.
-pub fn cell(snapshot: &Snapshot, table: TableKind, row: u32, column: Column) -> Cell<'_> {
-    match table {
-        TableKind::Tokens => {
-            let (columns, slot) = snapshot.tokens.columns(row);
-            token_cell(snapshot, columns, slot, column)
-        }
-        TableKind::Connections => {
-            let (columns, slot) = snapshot.connections.columns(row);
-            connection_cell(snapshot, columns, slot, column)
-        }
-    }
-}
-
-fn token_cell<'a>(snapshot: &'a Snapshot, columns: &'a TokenColumns, slot: usize, column: Column) -> Cell<'a> {
-    let text = |chunk: &'a Option<Arc<TextChunk>>| chunk.as_ref().and_then(|c| c.get_ref(slot));
-    match column {
-        Column::Id => Cell::Int(columns.id.get(slot) as i64),
-        Column::Key => text(&columns.key).map_or(Cell::Null, Cell::Text),
-        Column::Type => Cell::Text(snapshot.catalog.token_types.name(columns.kind.get(slot))),
-        Column::Coords => Cell::Coords(columns.coords.get(slot)),
-        Column::Axis(axis) => Cell::Real(columns.coords.get(slot)[axis as usize]),
-        Column::Weight => Cell::Real(columns.weight.get(slot)),
-        Column::Flags => Cell::Int(i64::from(columns.flags.get(slot))),
-        Column::CreatedAt => Cell::Time(columns.created_at.get(slot)),
-        Column::UpdatedAt => Cell::Time(columns.updated_at.get(slot)),
-        Column::Props => text(&columns.props).map_or(Cell::Null, Cell::Json),
-        _ => Cell::Null,
-    }
-}
-
-fn connection_cell<'a>(
-    snapshot: &'a Snapshot,
-    columns: &'a ConnectionColumns,
-    slot: usize,
-    column: Column,
-) -> Cell<'a> {
-    match column {
-        Column::Id => Cell::Int(columns.id.get(slot) as i64),
-        Column::Source => Cell::Int(columns.source.get(slot) as i64),
-        Column::Target => Cell::Int(columns.target.get(slot) as i64),
-        Column::Type => Cell::Text(snapshot.catalog.connection_types.name(columns.kind.get(slot))),
-        Column::Weight => Cell::Real(columns.weight.get(slot)),
-        Column::Confidence => Cell::Real(columns.confidence.get(slot)),
-        Column::Rigidity => Cell::Real(columns.rigidity.get(slot)),
-        Column::Mutability => Cell::Text(Mutability::NAMES[columns.mutability.get(slot) as usize]),
-        Column::Evidence => Cell::Int(i64::from(columns.evidence.get(slot))),
-        Column::Activations => Cell::Int(columns.activations.get(slot) as i64),
-        Column::Levels => Cell::Int(i64::from(columns.levels.get(slot))),
-        Column::CreatedAt => Cell::Time(columns.created_at.get(slot)),
-        Column::UpdatedAt => Cell::Time(columns.updated_at.get(slot)),
-        Column::LastActivatedAt => match columns.last_activated_at.get(slot) {
-            NEVER => Cell::Null,
-            at => Cell::Time(at),
-        },
-        Column::Props => columns.props.as_ref().and_then(|c| c.get_ref(slot)).map_or(Cell::Null, Cell::Json),
-        _ => Cell::Null,
     }
 }
 

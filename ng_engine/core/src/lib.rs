@@ -9,6 +9,7 @@ pub mod batch;
 pub mod catalog;
 pub mod cdna;
 pub mod chunk;
+pub mod columns;
 pub mod commit;
 pub mod connection;
 pub mod error;

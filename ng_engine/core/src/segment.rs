@@ -247,6 +247,9 @@ impl<R: Record> Table<R> {
 
     /// The row of an id.
     pub fn find(&self, id: u64) -> Option<u32> {
+        if id > self.last_id {
+            return None;
+        }
         let row = match &self.ids {
             Some(ids) => ids.find(RowMap::hash(&id), |row| self.is_live(row) && self.id(row) == id)?,
             None => self.find_ordered(id)?,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import neurograph as ng
+import neurograph.dbapi
 
 ZERO = [0.0] * 8
 
@@ -128,16 +129,58 @@ def test_parameters(words: ng.Database, text: str, params: Any) -> None:
     assert caught.value.sqlstate in ("42P02", "42601")
 
 
-@pytest.mark.parametrize("params", ["abc", 5, object(), {"q": object()}, {5: 1}])
+@pytest.mark.parametrize("params", [{"q": object()}, {5: 1}])
 def test_parameters_of_wrong_python_types(words: ng.Database, params: Any) -> None:
     with pytest.raises((TypeError, ng.Error)):
         words.execute("SELECT key FROM tokens WHERE key = $q", params)
 
 
+@pytest.mark.parametrize("params", ["abc", b"abc", 5, object(), {1, 2}, iter([1])])
+def test_parameters_of_no_kind(words: ng.Database, params: Any) -> None:
+    expected = "parameters must be a dict for [$]name or a sequence for [?] and [$]1, not "
+    for call in (words.execute, words.cursor().execute):
+        with pytest.raises(TypeError, match=expected + type(params).__name__):
+            call("SELECT key FROM tokens WHERE key = $q", params)
+
+
+@pytest.mark.parametrize("sets", [None, 5, "abc", {"q": 1}])
+def test_parameter_sets_of_no_kind(words: ng.Database, sets: Any) -> None:
+    for call in (words.executemany, words.cursor().executemany):
+        with pytest.raises(TypeError, match="parameter sets must be an iterable of dicts or sequences, not"):
+            call("SELECT key FROM tokens WHERE key = $q", sets)
+
+
 @pytest.mark.parametrize("text", [None, 5, b"SELECT 1", ["SELECT 1"]])
 def test_statements_of_wrong_python_types(words: ng.Database, text: Any) -> None:
-    with pytest.raises(TypeError):
-        words.execute(text)
+    result, connection = words.execute("SELECT 1 AS one"), neurograph.dbapi.connect()
+    for call in (
+        words.execute,
+        words.cursor().execute,
+        connection.execute,
+        result.sql,
+        lambda text: words.executemany(text, []),
+        lambda text: connection.executemany(text, []),
+    ):
+        with pytest.raises(TypeError, match=f"the statement must be a str, not {type(text).__name__}"):
+            call(text)
+    connection.close()
+
+
+WRONG_TYPES: list[tuple[Any, str]] = [
+    (lambda db: ng.connect(axes=[1] * 8), "the name of an axis must be a str, not int"),
+    (lambda db: ng.connect(axes="abcdefgh"), "axes must be a sequence of eight names, not str"),
+    (lambda db: ng.connect(axes=8), "axes must be a sequence of eight names, not int"),
+    (lambda db: ng.connect(busy_timeout="x"), "busy_timeout must be a number of seconds, not str"),
+    (lambda db: db.tokens.within(ZERO, "x"), "the radius must be a number, not str"),
+    (lambda db: db.graph.neighbors("a", via=[1]), "via must be names of connection types, not int"),
+    (lambda db: db.graph.path("a", "b", via=[1]), "via must be names of connection types, not int"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), WRONG_TYPES, ids=[message for _, message in WRONG_TYPES])
+def test_arguments_of_wrong_python_types(words: ng.Database, call: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        call(words)
 
 
 DOOR = [

@@ -112,6 +112,8 @@ def test_busy_timeout_is_honoured() -> None:
         db.execute("SET busy_timeout = 1.5")
         assert db.execute("SHOW busy_timeout").fetchall() == [("1.5",)]
         db.execute("RESET busy_timeout")
+        db.execute("SET busy_timeout = 2")
+        db.execute("RESET ALL")
         assert db.execute("SHOW busy_timeout").fetchall() == [("0.05",)]
 
 
@@ -121,7 +123,9 @@ def test_busy_timeout_is_honoured() -> None:
         ("SET busy_timeout = -1", "22023"),
         ("SET busy_timeout = 'x'", "42804"),
         ("SET statement_timeout = 5", "0A000"),
+        ("RESET statement_timeout", "0A000"),
         ("SET memory_limit = '1GB'", "0A000"),
+        ("RESET memory_limit", "0A000"),
         ("SET allow_external = true", "42501"),
         ("SET nonsense = 1", "42704"),
         ("SHOW nonsense", "42704"),

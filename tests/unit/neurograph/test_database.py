@@ -36,6 +36,21 @@ def test_executemany(db: ng.Database) -> None:
     assert db.executemany(insert, []) == 0
 
 
+@pytest.mark.parametrize("of_cursor", [False, True])
+def test_executemany_names_the_parameter_set(db: ng.Database, of_cursor: bool) -> None:
+    executemany = db.cursor().executemany if of_cursor else db.executemany
+    one, two = (f"INSERT INTO tokens (key, coords) VALUES {rows}" for rows in ("(?, ?)", "(?, ?), (?, ?)"))
+    for text, sets, message in (
+        (one, [("a", [0] * 8), ("a", [0] * 8)], 'parameter set 2: a token with key "a" exists already'),
+        (one, [("a", [0] * 8), ("b", [0] * 8), ("c",)], "parameter set 3: parameter ? number 2 has no value"),
+        (two, [("a", [0] * 8, "a", [0] * 8)], 'parameter set 1: row 2: a token with key "a" exists already'),
+    ):
+        with pytest.raises(ng.Error) as caught:
+            executemany(text, sets)
+        assert caught.value.message == message
+    assert db.tokens.count() == 0
+
+
 SCRIPT = """-- a comment; with a semicolon
 INSERT INTO tokens (key, coords) VALUES ('a;b', (0,0,0,0,0,0,0,0));
 SELECT key
@@ -269,3 +284,34 @@ def test_a_million_statements_keep_the_cache_bounded(db: ng.Database) -> None:
     for i in range(2000):
         db.execute(f"SELECT id FROM tokens WHERE id = {i}")
     assert len(db.plans) <= 512
+
+
+def test_the_runtime_ends_with_the_database() -> None:
+    db = ng.connect()
+    runtime = db.runtime
+    first = runtime.create_token("a", "object", [0.0] * 8)
+    nearest, session, snapshot = runtime.nearest, runtime.session(), runtime.snapshot()
+    assert runtime is db.runtime and snapshot.axes == runtime.axes == session.axes
+    assert len(nearest([0.0] * 8, 1)) == first == 1
+    with pytest.raises(AttributeError, match="no_such_method"):
+        runtime.no_such_method()  # type: ignore[attr-defined]
+    db.close()
+    for use in (
+        lambda: runtime.create_token("b", "object", [0.0] * 8),
+        lambda: nearest([0.0] * 8, 1),
+        lambda: session.create_token("b", "object", [0.0] * 8),
+        lambda: snapshot.count("tokens"),
+        lambda: runtime.axes,
+        lambda: db.runtime,
+    ):
+        with pytest.raises(ng.InterfaceError) as caught:
+            use()
+        assert caught.value.sqlstate == "08003"
+
+
+def test_registered_tables_are_in_duckdb_too(words: ng.Database) -> None:
+    words.register("Staging", {"key": ["a", "b"], "n": [1, 2]})
+    connection = words.duckdb()
+    found = connection.sql("SELECT t.id, n FROM staging s JOIN tokens t USING (key) ORDER BY n").fetchall()
+    assert found == [(1, 1), (2, 2)]
+    connection.close()

@@ -218,9 +218,8 @@ def test_props_are_filtered_on_both_tables() -> None:
             for test, expected in (("IS NULL", null), ("IS NOT NULL", full), ("LIKE '{%'", full)):
                 found = connection.sql(f"SELECT id FROM {table} WHERE props {test} AND id > 0 ORDER BY id")
                 assert found.fetchall() == [(id,) for id in expected]
-            text = connection.sql(f"SELECT min(props) FROM {table}").fetchone()
-            assert text is not None
-            found = connection.execute(f"SELECT id FROM {table} WHERE props = ?", text)
+            texts = connection.sql(f"SELECT props FROM {table} WHERE id = {full[0]}").fetchall()
+            found = connection.sql(f"SELECT id FROM {table} WHERE props = '{texts[0][0]}'")
             assert found.fetchall() == [(full[0],)]
         connection.close()
 

@@ -62,3 +62,8 @@ def test_both_engines_know_the_same_names() -> None:
     for theirs, ours in zip(native.cdna_profiles(), naive.cdna_profiles(), strict=True):
         for name in ("id", "name", "aliases", "scale", "period", "flags", "mode"):
             assert theirs[name] == ours[name], name
+
+
+def test_did_you_mean_offers_nothing_far():
+    assert did_you_mean("getenv", ["geomean"]) is None
+    assert did_you_mean("lenth", ["length", "left"]) == 'did you mean "length"?'

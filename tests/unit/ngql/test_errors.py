@@ -169,6 +169,42 @@ def test_examples_speak_for_statements_like_them():
     assert caught.value.hint == "write GROUP BY"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT key FROM PATH FROM 'a' TO 'b'",
+        "SELECT key FROM (SELECT 1) FROM tokens",
+        "SELECT (key FROM tokens)",
+        "UPDATE tokens WHERE id = 1",
+        "SELECT count(key FROM tokens",
+        "DELETE FROM tokens RETURNING id LIMIT 1",
+    ],
+)
+def test_a_reserved_word_is_named_only_where_a_name_is_due(text):
+    with pytest.raises(NgqlSyntaxError) as caught:
+        parse(text)
+    assert "reserved" not in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "hint"),
+    [
+        ("SELECT * FROM $t", 15, "a table name cannot be a parameter"),
+        ("SELECT * FROM '/etc/passwd' WHERE 1 = 1", 15, "a table name is not a string; COPY reads files"),
+        ("SELECT key FROM tokens, $t", 25, "a table name cannot be a parameter"),
+        ("SELECT key FROM tokens JOIN 'x' ON true", 29, "a table name is not a string; COPY reads files"),
+        ("INSERT INTO $t VALUES (1)", 13, "a table name cannot be a parameter"),
+        ("SELECT PATH FROM 'a'", 21, "expected TO"),
+        ("SELECT key FROM NEIGHBORS OF 'k'", 30, "use a sub-query: FROM (SELECT NEIGHBORS OF …) n"),
+        ("SELECT key FROM PATH FROM 'a' TO 'b'", 22, "use a sub-query: FROM (SELECT PATH FROM … TO …) p"),
+    ],
+)
+def test_what_is_no_table(text, column, hint):
+    with pytest.raises(NgqlSyntaxError) as caught:
+        parse(text)
+    assert (caught.value.column, caught.value.hint) == (column, hint)
+
+
 def test_control_characters_are_shown_escaped():
     with pytest.raises(NgqlSyntaxError) as caught:
         parse("SELECT 'a\x1b[31m' FROM FROM")

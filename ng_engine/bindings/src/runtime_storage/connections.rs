@@ -1,7 +1,7 @@
 //! Connections: one at a time by arguments and dicts, many at once by Arrow.
 
 use ng_core::Error;
-use ng_core::batch::{CONNECTION_COLUMNS, TableKind, cell};
+use ng_core::columns::{CONNECTION_COLUMNS, TableKind, cell};
 use ng_core::index::adjacency::Direction;
 use ng_core::ops::{View, mutate, page};
 use ng_core::request::{ConnectionPatch, NewConnection};

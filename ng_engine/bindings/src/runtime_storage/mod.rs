@@ -8,7 +8,7 @@ mod tokens;
 mod transactions;
 
 use ng_core::Error;
-use ng_core::batch::TableKind;
+use ng_core::columns::TableKind;
 use ng_core::ops::View;
 use ng_core::request::OnConflict;
 use ng_core::runtime_storage::{Peek, RuntimeStorage};

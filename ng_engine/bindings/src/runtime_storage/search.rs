@@ -1,7 +1,7 @@
 //! Reads of the tables and searches in space.
 
 use ng_core::Error;
-use ng_core::batch::TableKind;
+use ng_core::columns::TableKind;
 use ng_core::index::spatial::Hit;
 use ng_core::metric::Point;
 use ng_core::ops::nearest::Search;

@@ -1,7 +1,7 @@
 //! Tokens: one at a time by arguments and dicts, many at once by Arrow.
 
 use ng_core::Error;
-use ng_core::batch::{Cell, TOKEN_COLUMNS, TableKind, cell};
+use ng_core::columns::{Cell, TOKEN_COLUMNS, TableKind, cell};
 use ng_core::ops::{lookup, mutate, page, scan::Scan};
 use ng_core::request::{NewToken, TokenPatch};
 use ng_core::snapshot::TokenRef;

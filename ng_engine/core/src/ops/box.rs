@@ -1,6 +1,7 @@
 //! `box`: tokens whose coordinates lie in a range on every axis, by id.
 
-use crate::batch::{Relation, Rows, TableKind};
+use crate::batch::{Relation, Rows};
+use crate::columns::TableKind;
 use crate::error::{Error, Result};
 use crate::index::spatial::{self, scan_box};
 use crate::metric::Point;

@@ -1,6 +1,7 @@
 //! `lookup`: rows by id or key, each once, by id.
 
-use crate::batch::{Relation, Rows, TableKind, Work};
+use crate::batch::{Relation, Rows, Work};
+use crate::columns::TableKind;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::filter::Filter;

@@ -3,7 +3,8 @@
 use arrow_array::{Float64Array, Int64Array};
 use rayon::prelude::*;
 
-use crate::batch::{Extra, Relation, Rows, TableKind, Work};
+use crate::batch::{Extra, Relation, Rows, Work};
+use crate::columns::TableKind;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Predicate};
 use crate::index::forest::Planted;

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 
 use arrow_array::{Float64Array, Int32Array};
 
-use crate::batch::{Extra, Relation, Rows, TableKind, Work};
+use crate::batch::{Extra, Relation, Rows, Work};
+use crate::columns::TableKind;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Predicate};
 use crate::index::adjacency::Direction;

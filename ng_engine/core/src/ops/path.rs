@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use arrow_array::{Float64Array, Int32Array, Int64Array};
 
-use crate::batch::{Extra, Relation, Rows, TableKind, Work};
+use crate::batch::{Extra, Relation, Rows, Work};
+use crate::columns::TableKind;
 use crate::error::Result;
 use crate::index::adjacency::Direction;
 use crate::ops::{Via, View};

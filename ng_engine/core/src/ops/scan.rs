@@ -1,6 +1,7 @@
 //! `scan`: rows of a table that pass a filter, by id.
 
-use crate::batch::{Relation, Rows, TableKind, Work};
+use crate::batch::{Relation, Rows, Work};
+use crate::columns::TableKind;
 use crate::connection::Connection;
 use crate::error::Result;
 use crate::filter::{Filter, Predicate};
