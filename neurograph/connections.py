@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from ng_arrow.tables import table_from_any
+from neurograph.conditions import filtered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,9 +104,7 @@ class RuntimeConnectionStorage:
         """
         if where is None:
             return self._database.engine.count_connections()
-        found = self._database.execute(
-            f"SELECT count(*) FROM connections WHERE ({where}\n)", params
-        ).fetchone()
+        found = filtered(self._database, "SELECT count(*) FROM connections", where, params).fetchone()
         return 0 if found is None else int(found[0])
 
     def of(self, token: Token, direction: Literal["out", "in", "both"] = "both") -> Ids:
@@ -124,10 +122,12 @@ class RuntimeConnectionStorage:
 
         Args:
             data: a table, a dict of columns, or an iterable of row dicts, with the columns ``source, target`` (ids,
-                or keys) and any of ``type, weight, confidence, rigidity, mutability, levels, props``.
+                or keys) and any of ``type, weight, confidence, rigidity, mutability, levels, props``. Other columns
+                become entries of ``props``, as in COPY.
             on_conflict: ``"nothing"`` leaves out what is connected already.
 
         Returns:
             The ids of those stored, int64, in the order of the rows.
         """
-        return self._database.engine.create_connections(table_from_any(data), on_conflict=on_conflict)
+        rows = self._database.storable("connections", data)
+        return self._database.engine.create_connections(rows, on_conflict=on_conflict)

@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import ngql
 from neurograph.cdna import RuntimeCDNAStorage
@@ -21,6 +21,7 @@ from neurograph.script import located, script_text, statements
 from neurograph.session import Parameters, Session
 from neurograph.tokens import RuntimeTokenStorage
 from ng_arrow.duck import Tail, leak, open_connection
+from ng_arrow.tables import Table, table_from_any
 from ng_arrow.types import schema_types
 from ng_engine.errors import Error, InterfaceError, NotSupportedError, from_sqlstate
 
@@ -136,6 +137,14 @@ class Database:
             with self._lock:
                 self._catalog = catalog
         return catalog
+
+    def storable(self, table: Literal["tokens", "connections"], data: Any) -> Table:
+        """Data of any make as rows for a table of the store, as COPY makes them: columns it lacks go into props."""
+        from ngql.copy import KEPT, storable, taken
+
+        columns = self.catalog(self.engine).tables[table]
+        rows: Table = storable(table_from_any(data), taken(columns), KEPT[table])
+        return rows
 
     # -- statements -----------------------------------------------------------------------------------------
 
@@ -316,7 +325,7 @@ class Database:
     def interrupt(self) -> None:
         """Cancel the relational part (DuckDB) of every running statement, in whichever thread: 57014.
 
-        A search inside the engine, which takes milliseconds, is not cancelled yet.
+        What runs inside the engine is not cancelled yet: a search, a walk or a write goes on to its end.
         """
         self.require_open()
         self.tail.interrupt()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
+from neurograph.conditions import filtered
 from neurograph.points import place
 from neurograph.result import Result
-from ng_arrow.tables import table_from_any
 from ng_engine.errors import NotSupportedError
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class RuntimeTokenStorage:
         """
         if where is None:
             return self._database.engine.count_tokens()
-        found = self._database.execute(f"SELECT count(*) FROM tokens WHERE ({where}\n)", params).fetchone()
+        found = filtered(self._database, "SELECT count(*) FROM tokens", where, params).fetchone()
         return 0 if found is None else int(found[0])
 
     def clear(self) -> int:
@@ -131,7 +132,8 @@ class RuntimeTokenStorage:
 
         Args:
             data: a table, a dict of columns, or an iterable of row dicts, with any of the columns ``key, type,
-                coords`` (lists of 8, or an N×8 array; or a column per axis), ``weight, flags, props, id``.
+                coords`` (lists of 8, or an N×8 array; or a column per axis), ``weight, flags, props, id``. Other
+                columns become entries of ``props``, as in COPY.
             on_conflict: ``"nothing"`` leaves out rows whose key or id is in use.
 
         Returns:
@@ -147,7 +149,8 @@ class RuntimeTokenStorage:
             ...     db.tokens.create_many({"key": ["a", "b"], "coords": np.zeros((2, 8))}).tolist()
             [1, 2]
         """
-        return self._database.engine.create_tokens(table_from_any(data), on_conflict=on_conflict)
+        rows = self._database.storable("tokens", data)
+        return self._database.engine.create_tokens(rows, on_conflict=on_conflict)
 
     # -- by place -------------------------------------------------------------------------------------------
 
@@ -206,6 +209,7 @@ class RuntimeTokenStorage:
             As `nearest`.
         """
         if where is not None:
+            _require_number(radius)
             values = {"ng_q": q, "ng_radius": radius}
             return self._where("NEAR $ng_q WITHIN $ng_radius", where, profile, params, values)
         began = perf_counter()
@@ -263,6 +267,13 @@ class RuntimeTokenStorage:
         if not isinstance(profile, (str, type(None))):
             raise TypeError(f"a profile is named by text here, not {type(profile).__name__}")
         using = "" if profile is None else 'USING CDNA PROFILE "{}"'.format(profile.replace('"', '""'))
-        # The line break keeps a comment at the condition's end from swallowing the bracket.
-        text = f"SELECT tokens {form} WHERE ({where}\n) {using} {page}"
-        return self._database.execute(text, {**(params or {}), **values})
+        if params is not None and not isinstance(params, Mapping):
+            raise TypeError(f"params must be a mapping of name to value, not {type(params).__name__}")
+        values |= params or {}
+        return filtered(self._database, f"SELECT tokens {form}", where, values, f"{using} {page}")
+
+
+def _require_number(radius: object) -> None:
+    """As the engine does, which sees the radius of a statement only as its parameter."""
+    if not isinstance(radius, Real):
+        raise TypeError(f"the radius must be a number, not {type(radius).__name__}")

@@ -43,7 +43,7 @@ def read(
             values = list_of_text(texts, kind)
         except pa.ArrowInvalid:
             row = first_failure(texts, functools.partial(list_of_text, kind=kind))
-            where = "" if row is None else f"row {row + 1 + bool(lines)}, "
+            where = "" if row is None else f"row {row + 1}, "
             raise from_sqlstate(
                 "22P04", f'{where}column "{name}": invalid value for {ngql_type(kind)}'
             ) from None
@@ -89,7 +89,7 @@ def _names(file: BinaryIO, delimiter: str, header: bool, budget: Budget) -> tupl
     try:
         fields = next(reader, [])
     except csv.Error as error:
-        raise from_sqlstate("22P04", f"row 1 of the file: {error}") from None
+        raise from_sqlstate("22P04", f"the first line: {error}") from None
     file.seek(0)
     if not fields:
         raise from_sqlstate("22P04", "the file is empty")
@@ -136,7 +136,7 @@ class _Parser:
         )
 
     def checked(self, types: Mapping[str, pa.DataType]) -> pa.Table:
-        """The table, or an error that names row and column and shows no value."""
+        """The table, or an error that names the row of data, from 1, and the column, and shows no value."""
         try:
             return self.parse(types)
         except pa.ArrowInvalid as error:
@@ -157,13 +157,13 @@ class _Parser:
             if bad:
                 row = bad[0]
                 found = f"expected {row.expected_columns} columns and found {row.actual_columns}"
-                return from_sqlstate("22P04", f"row {row.number}: {found}")
+                return from_sqlstate("22P04", f"row {row.number - self._lines}: {found}")
         if (failed := _COLUMN_FAILED.search(said)) is not None:
             name = self._names[int(failed[1])]
             if name in types:
                 texts = self.parse({name: pa.string()}, only=[name]).column(0)
                 row = first_failure(texts, lambda piece: pc.cast(piece, types[name]))
-                where = "" if row is None else f"row {row + 1 + bool(self._lines)}, "
+                where = "" if row is None else f"row {row + 1}, "
                 return from_sqlstate(
                     "22P04", f'{where}column "{name}": invalid value for {ngql_type(types[name])}'
                 )

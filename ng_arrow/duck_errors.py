@@ -94,7 +94,7 @@ _DUCK_TYPES = {
 
 def suggest(name: str, candidates: Iterable[str]) -> str | None:
     """A hint naming the candidate closest to `name`, or None when none is close."""
-    close = difflib.get_close_matches(name.lower(), list(candidates), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name.lower(), list(candidates), n=1, cutoff=0.65)
     return f'did you mean "{close[0]}"?' if close else None
 
 

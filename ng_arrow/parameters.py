@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ng_engine.errors import from_sqlstate
 
-__all__ = ["Parameters", "plain_values"]
+__all__ = ["Parameters", "plain_value", "plain_values"]
 
 Parameters = Mapping[str, object] | Sequence[object] | None
 """A mapping for ``$name``, a sequence for ``$1`` and ``?``."""
@@ -35,13 +35,23 @@ def plain_values(params: Parameters) -> dict[str, object] | list[object] | None:
     if params is None:
         return None
     if isinstance(params, Mapping):
-        return {name: _plain(value, f"${name}") for name, value in params.items()}
+        return {name: plain_value(value, f"${name}") for name, value in params.items()}
     if isinstance(params, (str, bytes)) or not isinstance(params, Sequence):
         raise TypeError(f"parameters are a mapping or a sequence, not {type(params).__name__}")
-    return [_plain(value, f"${number}") for number, value in enumerate(params, start=1)]
+    return [plain_value(value, f"${number}") for number, value in enumerate(params, start=1)]
 
 
-def _plain(value: object, place: str) -> object:
+def plain_value(value: object, place: str) -> object:
+    """One parameter as a plain Python value.
+
+    Args:
+        value: the parameter.
+        place: what errors call it: ``$name`` or ``?``.
+
+    Raises:
+        Error: 22P02, it holds text that is no Unicode.
+        TypeError: it is of no type that SQL has.
+    """
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
@@ -55,9 +65,9 @@ def _plain(value: object, place: str) -> object:
     if value is None or isinstance(value, _PLAIN_TYPES):
         return value
     if isinstance(value, Mapping):
-        return {str(name): _plain(item, place) for name, item in value.items()}
+        return {str(name): plain_value(item, place) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item, place) for item in value]
+        return [plain_value(item, place) for item in value]
     raise TypeError(f"parameter {place} is {type(value).__name__}, which SQL has no type for")
 
 

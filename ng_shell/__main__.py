@@ -7,15 +7,15 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-import neurograph
-from ng_shell.meta import Quit
-from ng_shell.render import Format, Output
-from ng_shell.session import Failed, Session
 from ng_shell.variables import assignment
+
+# --help, --version and wrong options answer without the engine: what needs it is imported where it is used.
+if TYPE_CHECKING:
+    from ng_shell.session import Session
 
 __all__ = ["main"]
 
@@ -81,7 +81,9 @@ _STYLES = ("csv", "json", "ndjson", "markdown", "arrow")
 @click.option("--axes", metavar="NAMES", help="Names of the eight axes of a new store, with commas between.")
 @click.option("--timing", is_flag=True, help="Tell how long statements take.")
 @click.option("-X", "--no-rc", is_flag=True, help="Do not run the start-up file at the prompt.")
-@click.version_option(neurograph.__version__, "--version", prog_name="ngql", message="%(prog)s %(version)s")
+@click.version_option(
+    None, "--version", package_name="neurograph", prog_name="ngql", message="%(prog)s %(version)s"
+)
 @click.pass_context
 def _ngql(ctx: click.Context, /, store: str, **options: Any) -> int:
     r"""NGQL on the store in the file STORE, or on a new one in memory.
@@ -92,6 +94,10 @@ def _ngql(ctx: click.Context, /, store: str, **options: Any) -> int:
     Exit codes: 0 fine, 1 bad usage or a failure of the shell itself, 2 the store could not be opened, 3 a statement
     failed.
     """
+    import neurograph
+    from ng_shell.render import Format, Output
+    from ng_shell.session import Session
+
     axes = options["axes"]
     try:
         db = neurograph.connect(
@@ -99,6 +105,9 @@ def _ngql(ctx: click.Context, /, store: str, **options: Any) -> int:
             read_only=options["read_only"],
             axes=None if axes is None else [name.strip() for name in axes.split(",")],
         )
+    except neurograph.NotSupportedError as error:
+        _complain(f"could not open {store}: {error.message}\nHINT: leave STORE out for a store in memory")
+        return NO_STORE
     except (neurograph.Error, ValueError, TypeError) as error:
         _complain(f"could not open {store}: {error}")
         return NO_STORE
@@ -142,6 +151,10 @@ def _steps(order: list[str], commands: tuple[str, ...], files: tuple[str, ...]) 
 
 def _run(session: Session, steps: list[tuple[str, str]], together: bool) -> int:
     """Run what the command line names, up to the first failure."""
+    import neurograph
+    from ng_shell.meta import Quit
+    from ng_shell.session import Failed
+
     if together:
         session.db.execute("BEGIN")
     try:

@@ -126,5 +126,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     >>> did_you_mean("wieght", ["weight", "type"])
     'did you mean "weight"?'
     """
-    near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.7)
+    near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.65)
     return f'did you mean "{near[0]}"?' if near else None

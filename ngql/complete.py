@@ -25,8 +25,7 @@ _ROLES: dict[str, tuple[Kind, ...]] = {
     "qualified_name": ("table",),
     "labels": ("type",),
     "connect_type_opt": ("type",),
-    "cdna_opt": ("profile",),
-    "set_": ("profile",),
+    "profile": ("profile",),
     "validate_profile": ("profile",),
     "drop_profile": ("profile",),
 }

@@ -9,7 +9,7 @@ from ng_arrow.rows import table_from_columns, with_columns
 from ng_engine.errors import Error, from_sqlstate
 from ngql import types
 from ngql.ast import Span
-from ngql.program import Run, placed, resolved
+from ngql.program import Run, head, placed, placed_at_value, resolved
 from ngql.values import late
 from ngql.writes import Conflict, Returning, Written, atomic, coerced, first_column, insert, python_ids
 
@@ -38,7 +38,7 @@ class Endpoint:
                 return [resolved(self.token, run, self.text, self.span)]
             found = dict.fromkeys(first_column(self.step(run), self.column))
             if None in found:
-                raise from_sqlstate("23503", "an endpoint is NULL")
+                raise from_sqlstate("23503", "an endpoint is NULL", "SELECT id: every token has one")
             return [run.engine.resolve(name) if isinstance(name, str) else int(name) for name in found]
         except Error as error:
             raise placed(error, self.text, self.span) from None
@@ -53,6 +53,7 @@ class Connect:
     columns: tuple[str, ...]
     types: tuple[str, ...]
     values: tuple[Any, ...]
+    places: tuple[Span | None, ...]
     on_conflict: Literal["nothing"] | Conflict | None
     returning: Returning | None
     text: str
@@ -74,7 +75,8 @@ class Connect:
                 given = with_columns(rows, self.columns, self.types, values)
                 return insert(run, "connections", given, self.on_conflict, self.returning)
             except Error as error:
-                raise placed(error, self.text, self.span) from None
+                places = zip(self.columns, self.places, strict=True)
+                raise placed_at_value(error, self.text, head(self.text, self.span), places) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Weave:
 
     source: Endpoint
     k: Any
-    values: tuple[tuple[str, str, Any], ...]
+    values: tuple[tuple[str, str, Any, Span | None], ...]
     on_conflict: Literal["nothing"] | None
     returning: Returning | None
     text: str
@@ -99,11 +101,12 @@ class Weave:
                     raise from_sqlstate("22023", "NEAREST needs a whole number of at least 1")
                 values: dict[str, Any] = {
                     name: coerced(late(value, run.engine, run.values), type_, name)
-                    for name, type_, value in self.values
+                    for name, type_, value, _ in self.values
                 }
                 ids = python_ids(run.engine.weave(sources, k, on_conflict=self.on_conflict, **values))
             except Error as error:
-                raise placed(error, self.text, self.span) from None
+                places = [(name, place) for name, _, _, place in self.values]
+                raise placed_at_value(error, self.text, head(self.text, self.span), places) from None
             shown = None if self.returning is None else self.returning(run, "connections", ids)
             return Written(len(ids), shown)
 

@@ -13,11 +13,51 @@ from ng_arrow.tables import table_from_any
 from ng_engine.errors import Error, from_sqlstate
 from ngql import types
 from ngql.ast import Span
+from ngql.catalog import Table
 from ngql.program import Run, placed
 from ngql.values import late
 from ngql.writes import Written
 
-__all__ = ["CopyFrom", "CopyTo"]
+__all__ = ["KEPT", "CopyFrom", "CopyTo", "storable", "taken"]
+
+KEPT = {
+    "tokens": frozenset({"created_at", "updated_at"}),
+    "connections": frozenset({"evidence", "activations", "created_at", "updated_at", "last_activated_at"}),
+}
+"""Columns that the engine keeps itself: they are not read from what is copied in."""
+
+
+def taken(table: Table) -> dict[str, str]:
+    """The columns that the engine takes for a table, with their types."""
+    columns = {**table.shown, **table.hidden}
+    return {name: type_ for name, type_ in columns.items() if name not in KEPT[table.name]}
+
+
+def storable(rows: Any, known: Mapping[str, str], kept: frozenset[str]) -> Any:
+    """Rows as the engine takes them: columns it keeps itself left out, those it lacks put into props.
+
+    Args:
+        rows: an Arrow table.
+        known: the columns that the engine takes.
+        kept: those it keeps itself.
+
+    Raises:
+        Error: 22P04, a row's own props is no JSON object.
+    """
+    names = [name for name in rows.column_names if name not in kept]
+    unknown = [name for name in names if name not in known]
+    if not unknown:
+        return rows if len(names) == rows.num_columns else rows.select(names)
+    extra = rows.select(unknown).to_pylist()
+    own: Sequence[Any] = [None] * rows.num_rows
+    if "props" in names:
+        own = rows.column("props").to_pylist()
+    merged = [
+        _merged(row, props, number) for number, (row, props) in enumerate(zip(extra, own, strict=True), 1)
+    ]
+    props = table_from_columns(["props"], [types.JSON], [merged])
+    rest = rows.select([name for name in names if name in known and name != "props"])
+    return rest.append_column("props", props.column("props"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +80,7 @@ class CopyFrom:
         """Read all, then write all or nothing."""
         try:
             table = self._read(run, late(self.file, run.engine, run.values))
-            table = self._with_props(table.select([n for n in table.column_names if n not in self.kept]))
+            table = storable(table, self.known, self.kept)
             create = run.engine.create_tokens if self.table == "tokens" else run.engine.create_connections
             return Written(len(create(table)))
         except Error as error:
@@ -64,21 +104,6 @@ class CopyFrom:
         if missing:
             raise from_sqlstate("42703", f'column "{missing[0]}" does not exist in the table given')
         return table.select(columns)
-
-    def _with_props(self, table: Any) -> Any:
-        unknown = [name for name in table.column_names if name not in self.known]
-        if not unknown:
-            return table
-        rows = table.select(unknown).to_pylist()
-        own: Sequence[Any] = [None] * table.num_rows
-        if "props" in table.column_names:
-            own = table.column("props").to_pylist()
-        merged = [
-            _merged(row, props, number) for number, (row, props) in enumerate(zip(rows, own, strict=True), 1)
-        ]
-        props = table_from_columns(["props"], [types.JSON], [merged])
-        rest = table.select([name for name in table.column_names if name in self.known and name != "props"])
-        return rest.append_column("props", props.column("props"))
 
 
 def _merged(row: Mapping[str, Any], props: Any, number: int) -> str | None:

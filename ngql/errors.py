@@ -113,7 +113,12 @@ def syntax_error(text: str, tables: Tables, tokens: list[Token], index: int) -> 
     if misspelt is not None:
         wrong, keyword = misspelt
         return _error(text, tokens[wrong], f'did you mean "{keyword}"?')
-    if index > 1 and "TO" in expected and tokens[index - 2].type == "FROM" and not _is_path(tokens, index - 3):
+    if (
+        index > 1
+        and "TO" in expected
+        and tokens[index - 2].type == "FROM"
+        and not _is_path(tokens, index - 3)
+    ):
         no_table = tokens[index - 1]  # FROM 'a' may also begin the two ends of a path
         return _error(text, no_table, _NO_TABLE.get(no_table.type))
     hint = _hint(text, tables, tokens, index, automaton.refusing_state(index), expected)

@@ -9,10 +9,12 @@ from ng_engine.errors import Error, from_sqlstate
 from ngql import types
 from ngql.engine import Engine
 from ngql.parameters import Parameters
-from ngql.program import Program, Run, Tail, TailCall
+from ngql.program import Program, Run, Tail, TailCall, beginning, head, placed
 from ngql.writes import Written
 
 __all__ = ["Answer", "run"]
+
+_READ_ONLY = "25006"
 
 
 class Answer:
@@ -121,6 +123,8 @@ def run(
         else:
             relation = body(state)
     except Error as error:
+        if error.sqlstate == _READ_ONLY:
+            placed(error, program.text, head(program.text, beginning(program.text)))
         if error.statement is None:
             error.statement = program.text
         raise

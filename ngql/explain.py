@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ngql import types
+from ngql.ast import Span
 from ngql.program import CountCall, EngineCall, InformationCall, Projection, Rows, RowsInput, Run, TailCall
 from ngql.values import Late
 
 __all__ = ["Explained"]
+
+_LONGEST_VALUE = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +95,34 @@ def _write_tree(kind: str, body: Any) -> dict[str, Any]:
 
 
 def _arguments(call: EngineCall) -> dict[str, Any]:
-    """What a call is given; values that only a run knows are shown by their name alone."""
+    """What a call is given; values that only a run knows are shown as the statement writes them."""
     shown: dict[str, Any] = {"table": call.table}
     for name, value in call.fixed.items():
         if name == "filter":
             shown[name] = filter_text(value)
         elif name != "table":
             shown[name] = value if isinstance(value, (int, float, str, bool, type(None))) else _plain(value)
-    for name, _, _ in call.late:
-        shown[name] = "$"
+    for name, _, place in call.late:
+        # The place of a filter is that of its first condition alone.
+        where = None if name == "filter" else place
+        shown[name] = _written(call.text, where, whole=name != "values")
     return shown
+
+
+class _Written(str):
+    """What the statement says in this place; shown as it is."""
+
+    __slots__ = ()
+
+
+def _written(text: str, place: Span | None, *, whole: bool) -> _Written:
+    """A value that only a run knows, as the statement writes it; of a long one its parameters alone."""
+    if place is None or not place.line:
+        return _Written("$")
+    written = " ".join(text[place.start : place.end].split())
+    if not whole or len(written) > _LONGEST_VALUE:
+        written = ", ".join(dict.fromkeys(re.findall(r"\$\w+|\?", written)))
+    return _Written(written or "$")
 
 
 def _plain(value: Any) -> Any:
@@ -143,7 +165,11 @@ def _counters(node: dict[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    return value if value == "$" else json.dumps(value, ensure_ascii=False, default=str)
+    return (
+        value
+        if isinstance(value, _Written) or value == "$"
+        else json.dumps(value, ensure_ascii=False, default=str)
+    )
 
 
 def filter_text(filter_: Any) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ng_engine.errors import Error, from_sqlstate
@@ -16,6 +16,7 @@ from ngql.ast import Span
 from ngql.engine import Engine, Relation
 from ngql.functions import FILES
 from ngql.parameters import Kinds
+from ngql.scan import lexemes
 from ngql.values import Late, late
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "Step",
     "Tail",
     "TailCall",
+    "beginning",
+    "head",
     "placed",
     "placed_at_value",
     "resolved",
@@ -85,14 +88,14 @@ def placed(error: Error, text: str, span: Span | None) -> Error:
 
 
 def placed_at_value(
-    error: Error, text: str, statement: Span | None, given: Iterable[tuple[str, Span | None]]
+    error: Error, text: str, otherwise: Span | None, given: Iterable[tuple[str, Span | None]]
 ) -> Error:
-    """The error at the value of the column that its message names, else at the first keywords of the statement.
+    """The error at the value of the column that its message names.
 
     Args:
         error: what the engine refused.
         text: the statement's text.
-        statement: the place of all of it.
+        otherwise: the place when it names none.
         given: the columns with the places of their values.
     """
     said = re.sub(r'"[^"]*"', "", error.message)
@@ -101,16 +104,27 @@ def placed_at_value(
         named = name != "type" or error.sqlstate != "23505"
         if span is not None and named and re.search(rf"\b{re.escape(name)}\b", said):
             return placed(error, text, span)
-    return placed(error, text, _head(text, statement))
+    return placed(error, text, otherwise)
 
 
-def _head(text: str, span: Span | None) -> Span | None:
+def head(text: str, span: Span | None) -> Span | None:
     """The first keywords: INSERT INTO, UPDATE, …."""
     found = None if span is None or not span.line else _HEAD.match(text, span.start)
-    return span if span is None or found is None else replace(span, end=found.end())
+    return span if span is None or found is None else span._replace(end=found.end())
 
 
-def row_place(error: Error, rows: Sequence[Sequence[Span | None]]) -> tuple[Sequence[Span | None], Span | None]:
+def beginning(text: str) -> Span | None:
+    """The place of a statement's first word, after comments."""
+    start = next((start for kind, start, _ in lexemes(text) if kind == "word"), None)
+    if start is None:
+        return None
+    line = text.count("\n", 0, start) + 1
+    return Span(line, start - text.rfind("\n", 0, start), start, len(text))
+
+
+def row_place(
+    error: Error, rows: Sequence[Sequence[Span | None]]
+) -> tuple[Sequence[Span | None], Span | None]:
     """The places of the values in the row of VALUES that the message numbers, and of that row."""
     found = re.match(r"row (\d+):", error.message)
     number = int(found[1]) if found is not None else 0
@@ -120,7 +134,7 @@ def row_place(error: Error, rows: Sequence[Sequence[Span | None]]) -> tuple[Sequ
     if not spans:
         return (), None
     first = min(spans, key=lambda span: span.start)
-    return rows[number - 1], replace(first, end=max(span.end for span in spans))
+    return rows[number - 1], first._replace(end=max(span.end for span in spans))
 
 
 def resolved(reader: Any, run: Run, text: str, span: Span | None) -> int:
@@ -337,10 +351,14 @@ class TailCall:
     text: str
     names: Mapping[str, Span | None] = field(default_factory=dict)
     """Functions → their place, for DuckDB's errors."""
+    suspects: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    """Kinds of errors → where they can come from."""
     reads: int = 0
 
     def __call__(self, run: Run) -> Any:
         """Run the steps below, then the SQL."""
+        from ng_arrow.parameters import plain_value
+
         tail = run.tail
         assert tail is not None, "a relational tail is needed"
         at: Span | None = None
@@ -348,7 +366,9 @@ class TailCall:
             parameters = {}
             for name, reader, place in self.parameters:
                 at = place
-                parameters[name] = reader.read(run.engine, run.values)
+                shown = "" if place is None else self.text[place.start : place.end]
+                value = reader.read(run.engine, run.values)
+                parameters[name] = plain_value(value, shown if shown[:1] in ("$", "?") else f"${name}")
             at = None
             inputs = {name: _watched(step, run) for name, step in self.inputs}
             return tail.run(self.sql, inputs, parameters)
@@ -356,15 +376,32 @@ class TailCall:
             raise placed(error, self.text, at or self._named(error)) from None
 
     def _named(self, error: Error) -> Span | None:
-        """The place of a function that DuckDB's message names, or that reads files where none may be read."""
-        if error.sqlstate == "42501":
-            return next((span for name, span in self.names.items() if name in FILES), None)
-        if error.sqlstate != "42883":
-            return None
-        named = (
-            span for name, span in self.names.items() if re.search(rf"\b{re.escape(name)}\b", error.message)
-        )
-        return next(named, None)
+        """Where DuckDB's error comes from, if its message or the statement leaves one place alone."""
+        match error.sqlstate:
+            case "42501":
+                return next((span for name, span in self.names.items() if name in FILES), None)
+            case "42883":
+                named = (
+                    span
+                    for name, span in self.names.items()
+                    if re.search(rf"\b{re.escape(name)}\b", error.message)
+                )
+                return next(named, None)
+            case "42803":
+                column = re.match(r'column "(?:.*\.)?(.+)" must', error.message)
+                return None if column is None else next(iter(self._suspects(f"column {column[1]}")), None)
+            case "22012":
+                spans = self._suspects("remainder")
+            case "22P02" | "22003":
+                spans = self._suspects("cast")
+                if error.sqlstate == "22003":
+                    spans += self._suspects("arithmetic", "remainder")
+            case _:
+                return None
+        return spans[0] if len(spans) == 1 else None
+
+    def _suspects(self, *kinds: str) -> list[Span]:
+        return [span for kind in kinds for span in self.suspects.get(kind, ())]
 
 
 def _watched(step: Any, run: Run) -> Any:

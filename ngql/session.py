@@ -126,7 +126,11 @@ class ShowCdna:
         profile = run.engine.get_cdna_config()
         scale, period = run.engine.metric()
         flags = " ".join(name for name, bit in FLAGS.items() if run.engine.get_cdna_flags() & bit)
-        rows = [("profile", _profile_shown(run.engine, profile)), ("mode", str(profile["mode"])), ("flags", flags)]
+        rows = [
+            ("profile", _profile_shown(run.engine, profile)),
+            ("mode", str(profile["mode"])),
+            ("flags", flags),
+        ]
         rows += [(f"scale {axis}", repr(float(s))) for axis, s in zip(self.axes, scale, strict=True)]
         rows += [(f"period {axis}", repr(float(p))) for axis, p in zip(self.axes, period, strict=True)]
         return Rows(["name", "value"], [types.TEXT, types.TEXT], rows, "catalog")

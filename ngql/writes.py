@@ -14,7 +14,7 @@ from ng_engine.errors import Error, from_sqlstate
 from ngql import types
 from ngql.ast import Span
 from ngql.engine import Engine
-from ngql.program import Projected, Run, placed, placed_at_value, row_place
+from ngql.program import Projected, Run, head, placed, placed_at_value, row_place
 from ngql.values import late
 
 __all__ = [
@@ -242,9 +242,8 @@ class Insert:
         rows = () if isinstance(self.on_conflict, Conflict) else self.places
         spans, row = row_place(error, rows)
         if row is None:
-            return placed_at_value(error, self.text, self.span, ())
-        given = zip(self.columns, spans, strict=True) if spans else ()
-        return placed_at_value(error, self.text, row, given)
+            return placed(error, self.text, head(self.text, self.span))
+        return placed_at_value(error, self.text, row, zip(self.columns, spans, strict=True))
 
     def _constants(self, run: Run) -> Any:
         assert self.rows is not None
@@ -306,7 +305,7 @@ class Update:
                 count = _update(run.engine, self.table, with_columns(rows, names, kinds, values))
             except Error as error:
                 given = [(name, place) for name, _, _, place in self.constants]
-                raise placed_at_value(error, self.text, self.span, given) from None
+                raise placed_at_value(error, self.text, head(self.text, self.span), given) from None
             shown = None if self.returning is None else self.returning(run, self.table, ids)
             return Written(count, shown)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from ngql.ast.base import Node, node
-from ngql.ast.expression import Expr, Function, Name, NamedWindow, OrderKey, QualifiedName, Star
+from ngql.ast.expression import Expr, Function, Name, NamedWindow, OrderKey, Parameter, QualifiedName, Star
 from ngql.ast.space import Form, Match, Neighbors, Path, Spread, TokensForm
 
 
@@ -167,7 +167,7 @@ class Option(Node):
 class UsingCdna(Node):
     """`USING CDNA PROFILE p` or `USING CDNA (scale => …, period => …)`."""
 
-    profile: Name | None = None
+    profile: Name | Parameter | None = None
     options: tuple[Option, ...] = ()
 
 

@@ -140,7 +140,7 @@ class Copy(Node):
 class SetCdnaProfile(Node):
     """`SET [LOCAL] CDNA PROFILE p`."""
 
-    profile: Name
+    profile: Name | Parameter
     local: bool = False
 
 

@@ -45,6 +45,7 @@ _BINARY: dict[str, type[exp.Expression]] = {
     "ilike": exp.ILike,
     "similar": exp.SimilarTo,
 }
+_ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "^", "<<", "negative"})
 _CALLS = {"->": "json_extract", "->>": "json_extract_string"}
 _SIDES = {
     "unbounded preceding": ("UNBOUNDED", "PRECEDING"),
@@ -67,6 +68,8 @@ class SqlExpressions:
         self.parameters: dict[str, tuple[Late, Span | None]] = {}
         self.calls: dict[str, Any] = {}
         """Span of the first call of each function, to place DuckDB's errors."""
+        self.suspects: dict[str, list[Span]] = {}
+        """Where an error of a kind can come from: `cast`, `arithmetic`, `remainder`, `column NAME`."""
         self._lower_query = lower_query
         self._names: dict[Any, str] = {}
         self._distances = Distances(self)
@@ -91,6 +94,7 @@ class SqlExpressions:
                 read = Late(lambda _, given: values.plain(given[slot]))
                 return self.parameter(slot, f"p{slot + 1}", read, node.span)
             case bound.Column():
+                self._suspect(f"column {node.name}", node.span)
                 return _column(node)
             case bound.Output(index=index):
                 return exp.Literal.number(index + 1)
@@ -122,10 +126,16 @@ class SqlExpressions:
         """An expression inside an operator, in parentheses where it is one itself."""
         return _wrapped(self(node))
 
+    def _suspect(self, kind: str, span: Span | None) -> None:
+        if span is not None and span.line:
+            self.suspects.setdefault(kind, []).append(span)
+
     # ---- operators
 
     def _operation(self, node: bound.Operation) -> exp.Expression:
         op, args = node.op, node.args
+        if op in _ARITHMETIC:
+            self._suspect("remainder" if op == "%" else "arithmetic", node.span)
         if op in ("and", "or"):
             return _balanced(exp.And if op == "and" else exp.Or, [self.operand(arg) for arg in args])
         if op in COMPARISONS or op in ("is distinct from", "is not distinct from"):
@@ -280,6 +290,8 @@ class SqlExpressions:
             to = exp.DataType.build(node.to, dialect="duckdb")
         except SqlglotError:
             raise error_at(self.text, "42704", f'type "{node.to}" does not exist', node.span) from None
+        if not node.safe:
+            self._suspect("cast", node.span)
         kind = exp.TryCast if node.safe else exp.Cast
         return kind(this=self(node.operand), to=to)
 
@@ -430,4 +442,5 @@ def _balanced(kind: type[exp.Expression], terms: list[exp.Expression]) -> exp.Ex
 
 
 def _function_name(name: str) -> str:
-    return name if name.replace("_", "").replace(".", "").isalnum() else exp.to_identifier(name, quoted=True).sql("duckdb")
+    plain = name.replace("_", "").replace(".", "").isalnum()
+    return name if plain else identifier(name).sql("duckdb")

@@ -61,7 +61,13 @@ class TailQuery:
         names = {name: span for name, span in self._sql.calls.items() if span is not None}
         parameters = tuple((name, read, span) for name, (read, span) in self._sql.parameters.items())
         reads = sum(getattr(step, "reads", 1) for _, step in self._inputs)
-        return TailCall(sql, tuple(self._inputs), parameters, self._text, names, reads)
+        # Columns that are cast for the engine can fail in the same way as a cast of the statement's own.
+        suspects = {
+            kind: tuple(spans)
+            for kind, spans in self._sql.suspects.items()
+            if casts is None or kind != "cast"
+        }
+        return TailCall(sql, tuple(self._inputs), parameters, self._text, names, suspects, reads)
 
     # ---- queries
 

@@ -24,10 +24,6 @@ _CASTS = {
     types.POINT: "FLOAT[8]",
     types.JSON: "VARCHAR",
 }
-_KEPT = {
-    "tokens": frozenset({"created_at", "updated_at"}),
-    "connections": frozenset({"evidence", "activations", "created_at", "updated_at", "last_activated_at"}),
-}
 _READS = frozenset({"SELECT", "SHOW", "DESCRIBE", "EXPLAIN"})
 _UNTOUCHED = frozenset({"BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"})
 
@@ -99,11 +95,12 @@ class _Lowering:
         rows = None
         places: tuple[tuple[Any, ...], ...] = ()
         query: Any = None
+        if node.rows is not None:
+            places = tuple(tuple(None if value is None else value.span for value in row) for row in node.rows)
         if node.query is not None:
             query = lower_query(node.query, self.text, tuple(_CASTS[kind] for kind in kinds))
         elif node.rows is not None and all(_is_plain(v) for row in node.rows for v in row):
             rows = tuple(tuple(_reader(value) for value in row) for row in node.rows)
-            places = tuple(tuple(None if value is None else value.span for value in row) for row in node.rows)
         else:
             query = self._computed_rows(node, kinds)
         return writes.Insert(
@@ -175,7 +172,9 @@ class _Lowering:
         return connect.Endpoint(token, step, node.column, self.text, node.span)
 
     def _connect(self, node: statements.Connect) -> connect.Connect | connect.Weave:
-        given = tuple((name, self._type("connections", name), _reader(value)) for name, value in node.values)
+        given = tuple(
+            (name, self._type("connections", name), _reader(value), value.span) for name, value in node.values
+        )
         conflict = self._conflict(node.conflict, "connections")
         returning = self._returning(node.returning, "connections")
         if node.nearest is not None:
@@ -185,14 +184,15 @@ class _Lowering:
                 self._endpoint(node.source), k, given, conflict, returning, self.text, node.span
             )
         assert node.target is not None
-        if isinstance(conflict, writes.Conflict) and not any(name == "type" for name, _, _ in given):
-            given = (*given, ("type", types.TEXT, "associated_with"))
+        if isinstance(conflict, writes.Conflict) and not any(name == "type" for name, *_ in given):
+            given = (*given, ("type", types.TEXT, "associated_with", None))
         return connect.Connect(
             self._endpoint(node.source),
             self._endpoint(node.target),
-            tuple(name for name, _, _ in given),
-            tuple(type_ for _, type_, _ in given),
-            tuple(value for _, _, value in given),
+            tuple(name for name, _, _, _ in given),
+            tuple(type_ for _, type_, _, _ in given),
+            tuple(value for _, _, value, _ in given),
+            tuple(place for _, _, _, place in given),
             conflict,
             returning,
             self.text,
@@ -208,16 +208,14 @@ class _Lowering:
         )
 
     def _copy(self, node: statements.CopyFrom | statements.CopyTo) -> Callable[[Run], Written]:
-        from ngql.copy import CopyFrom, CopyTo
+        from ngql.copy import KEPT, CopyFrom, CopyTo, taken
 
         place = node.file.span
         if isinstance(node, statements.CopyTo):
             query = lower_query(node.query, self.text)
             return CopyTo(query, values.constant(node.file), node.format, node.overwrite, self.text, place)
         table = self.catalog.tables[node.table]
-        kept = _KEPT[node.table]
-        known = {name: type_ for name, type_ in {**table.shown, **table.hidden}.items() if name not in kept}
-        file = _raw(node.file)
+        known, kept, file = taken(table), KEPT[node.table], _raw(node.file)
         return CopyFrom(_table(node.table), file, node.format, node.columns, known, kept, self.text, place)
 
     # ---- the rest

@@ -51,6 +51,21 @@ def test_version_and_help():
     assert (code, err) == (0, "") and "--single-transaction" in out
 
 
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["--no-such-option"]])
+def test_what_needs_no_store_imports_no_engine(arguments):
+    script = (
+        "import sys\n"
+        "from ng_shell.__main__ import main\n"
+        f"try: main({arguments!r})\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'ng_engine', 'neurograph', 'pyarrow', 'duckdb', 'click'} & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "['click']"
+
+
 def test_fine_is_0_and_stdout_holds_nothing_but_results():
     code, out, err = ngql("-c", INSERT, "-c", "SELECT key FROM tokens", "--csv", "--timing")
     assert (code, out) == (0, "key\ncup\n")
@@ -78,6 +93,7 @@ def test_a_store_that_cannot_be_opened_is_2(tmp_path):
     code, out, err = ngql(str(tmp_path / "no" / "such" / "world.ng"), "-c", "SELECT 1")
     assert (code, out) == (2, "")
     assert err.startswith("ngql: could not open ")
+    assert "HINT: leave STORE out for a store in memory" in err and "connect(" not in err
     assert ngql("--axes", "a,b", "-c", "SELECT 1")[0] == 2
 
 

@@ -1,5 +1,6 @@
 """Bad input and what it gets: never a crash, a hang, a changed row or an echoed value."""
 
+import datetime
 import time
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,29 @@ def test_statements_of_wrong_python_types(words: ng.Database, text: Any) -> None
     connection.close()
 
 
+@pytest.mark.parametrize(
+    ("text", "params", "named", "column"),
+    [
+        ("SELECT $v AS v, typeof($v)", {"v": "\ud800"}, "$v", 8),
+        ("SELECT upper('a'), $v AS v", {"v": ["a", "\ud800"]}, "$v", 20),
+        ("SELECT upper('a'), $1 AS v", ["\ud800"], "$1", 20),
+        ("SELECT upper('a'), ? AS v", ["\ud800"], "?", 20),
+    ],
+)
+def test_errors_name_the_users_parameter(
+    words: ng.Database, text: str, params: Any, named: str, column: int
+) -> None:
+    with pytest.raises(ng.DataError) as caught:
+        words.execute(text, params)
+    assert caught.value.message == f"parameter {named} is not valid Unicode text"
+    assert caught.value.sqlstate == "22P02" and caught.value.column == column
+
+
+def test_intervals_come_back_as_they_went_in(words: ng.Database) -> None:
+    pause = datetime.timedelta(days=3, hours=1, microseconds=7)
+    assert words.execute("SELECT $v AS v, upper('x')", {"v": pause}).fetchall() == [(pause, "X")]
+
+
 WRONG_TYPES: list[tuple[Any, str]] = [
     (lambda db: ng.connect(axes=[1] * 8), "the name of an axis must be a str, not int"),
     (lambda db: ng.connect(axes="abcdefgh"), "axes must be a sequence of eight names, not str"),
@@ -252,9 +276,9 @@ def test_patterns_are_linear(words: ng.Database) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_columns_bulk_loads_do_not_know(db: ng.Database) -> None:
+def test_columns_bulk_loads_do_not_take(db: ng.Database) -> None:
     for table in (
-        {"coords": [ZERO], "nonsense": [1]},
+        {"coords": [ZERO], "nonsense": [1], "props": ["[1]"]},
         {"coords": [[0.0] * 7]},
         {"coords": [[float("nan")] * 8]},
         {"coords": [None]},

@@ -295,6 +295,7 @@ def test_graph(words: ng.Database) -> None:
     assert reached("a") == [("b", 1), ("e", 1)]
     assert reached("a", (1, 3)) == [("b", 1), ("e", 1), ("c", 2), ("d", 3)]
     assert reached("a", (2, 3)) == [("c", 2), ("d", 3)]
+    assert reached("a", (1, 3), via=["cause"]) == reached("a", (1, 3), via="cause")
     assert reached("a", (1, 3), via=["cause"]) == [("b", 1), ("c", 2), ("d", 3)]
     assert reached("d", direction="in") == [("c", 1)] and reached("c", direction="both") == [
         ("b", 1),
@@ -308,6 +309,7 @@ def test_graph(words: ng.Database) -> None:
     assert len(words.graph.path("a", "d", max_depth=2)) == 0 and len(words.graph.path("d", "a")) == 0
     assert len(words.graph.path("d", "a", direction="in")) == 4 and len(words.graph.path("a", "a")) == 1
     assert len(words.graph.path("a", "e", via=["cause"])) == 0
+    assert len(words.graph.path("a", "e", via="similar")) == 2
     with pytest.raises(ng.ProgrammingError):
         words.graph.neighbors("nobody")
     with pytest.raises(ValueError, match="need near"):
@@ -346,3 +348,21 @@ def test_grid(words: ng.Database) -> None:
         for radius in (0, -1, float("nan")):
             with pytest.raises(ng.DataError):
                 call("a", radius)
+
+
+def test_bulk_loads_put_other_columns_into_props(db: ng.Database) -> None:
+    rows = {"coords": [ZERO, ZERO], "colour": ["red", None], "n": [1, None], "props": [{"a": 1}, None]}
+    ids = db.tokens.create_many(rows)
+    db.execute("COPY tokens FROM $t", {"t": rows})
+    props = [row[0] for row in db.execute("SELECT props FROM tokens ORDER BY id").fetchall()]
+    assert props == [{"a": 1, "colour": "red", "n": 1}, None] * 2
+    db.connections.create_many({"source": ids[:1], "target": ids[1:], "why": ["because"]})
+    assert db.execute("SELECT props FROM connections").fetchall() == [({"why": "because"},)]
+
+
+def test_what_was_read_can_be_stored(words: ng.Database) -> None:
+    tokens, connections = words.tokens.box([None] * 8, [None] * 8), words.execute("SELECT * FROM connections")
+    with ng.connect() as other:
+        assert other.tokens.create_many(tokens).tolist() == [1, 2, 3, 4, 5]
+        assert other.connections.create_many(connections).tolist() == [1, 2, 3]
+        assert other.tokens.get("c")["props"] == words.tokens.get("c")["props"]  # type: ignore[index]

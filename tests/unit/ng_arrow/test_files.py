@@ -203,9 +203,9 @@ def test_bad_content(tmp_path: Path, suffix: str, content: bytes, state: str) ->
 @pytest.mark.parametrize(
     ("content", "place"),
     [
-        (b"weight\n0.5\n0.6\nheavy\n", 'row 4, column "weight"'),
-        (b"a,b\n1,2\n1,2\n3\n", "row 4: expected 2 columns and found 1"),
-        (b'coords\n"[1,2,3,4,5,6,7,8]"\n"[1,2,x,4,5,6,7,8]"\n', 'row 3, column "coords"'),
+        (b"weight\n0.5\n0.6\nheavy\n", 'row 3, column "weight"'),
+        (b"a,b\n1,2\n1,2\n3\n", "row 3: expected 2 columns and found 1"),
+        (b'coords\n"[1,2,3,4,5,6,7,8]"\n"[1,2,x,4,5,6,7,8]"\n', 'row 2, column "coords"'),
         (b"a\nb\xff\n", "byte 3"),
     ],
 )

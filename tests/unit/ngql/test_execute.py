@@ -229,3 +229,33 @@ loaded = {"duckdb", "sqlglot"} & set(sys.modules)
 assert not loaded, loaded
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters"),
+    [
+        ("INSERT INTO tokens (key, coords, weight) VALUES ('a', (0,0,0,0,0,0,0,-1), .5)", None),
+        ("INSERT INTO tokens (key, coords) VALUES ('a', [0,0,0,0,0,0,0,1]), (NULL, $c)", {"c": [0.5] * 8}),
+        ("INSERT INTO tokens (key, coords, weight) VALUES (?, ?, DEFAULT) RETURNING *", ["a", [0.5] * 8]),
+        ("INSERT INTO tokens (key, coords, props) VALUES ('a', $c, '{}')", {"c": [0.5] * 8}),
+    ],
+)
+def test_rows_of_literals_and_parameters_need_no_tail(text: str, parameters: Any) -> None:
+    engine = NaiveEngine.memory()
+    program = ngql.compile(text, ngql.Catalog.of(engine), ngql.kinds_of(parameters))
+    assert run(program, engine, parameters, None).rowcount == engine.count("tokens") > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("DELETE FROM tokens", (1, 1)), ("-- a comment\n  UPDATE tokens SET weight = 0", (2, 3))],
+)
+def test_a_write_in_a_read_only_transaction_is_shown(text: str, place: tuple[int, int]) -> None:
+    engine = RuntimeStorage.memory()
+    program = ngql.compile(text, ngql.Catalog.of(engine), ())
+    engine.create_tokens(pa.table({"key": ["a"], "coords": [[0.0] * 8]}))
+    engine.begin(read_only=True)
+    with pytest.raises(Error) as caught:
+        run(program, engine)
+    assert (caught.value.sqlstate, caught.value.line, caught.value.column) == ("25006", *place)
+    assert str(caught.value).splitlines()[-1].strip("^ ") == ""
