@@ -32,6 +32,11 @@ class _Guarded:
         self._engine = engine
         self._database = database
 
+    @property
+    def __class__(self) -> type[RuntimeStorage]:  # type: ignore[override]
+        """`isinstance` sees what it stands for."""
+        return RuntimeStorage
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(f"'RuntimeStorage' object has no attribute '{name}'")
