@@ -32,7 +32,7 @@ class _Guarded:
         self._engine = engine
         self._database = database
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> type[RuntimeStorage]:  # type: ignore[override]
         """`isinstance` sees what it stands for."""
         return RuntimeStorage
