@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
+
+# A shell that starts a job in the background has it ignore Ctrl-C, and so would every test and program started from here.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 # No deadline: two cores are often busy. A failing example is printed with how to get it again.
 settings.register_profile("default", deadline=None, print_blob=True)
