@@ -7,10 +7,9 @@ import signal
 
 from hypothesis import settings
 
-# A shell that starts a job in the background has it ignore Ctrl-C, and so would every test and program started from here.
+# A job that a shell starts in the background ignores Ctrl-C, and so would every program that a test starts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
 
 # No deadline: two cores are often busy. A failing example is printed with how to get it again.
 settings.register_profile("default", deadline=None, print_blob=True)
