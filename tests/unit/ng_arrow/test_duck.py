@@ -3,6 +3,8 @@
 import concurrent.futures
 import datetime
 import decimal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -271,6 +273,25 @@ def test_timeout_and_interrupt(tail: Tail) -> None:
     assert caught.value.sqlstate == "57014"
     assert tail.run("SELECT 1 AS one").num_rows == 1
     assert time.monotonic() - started < 5
+
+
+CTRL_C = """
+import signal, threading
+from ng_arrow.duck import Tail
+signal.signal(signal.SIGINT, signal.default_int_handler)
+tail = Tail()
+threading.Timer(0.1, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+try:
+    tail.run("%s")
+except KeyboardInterrupt:
+    print(tail.run("SELECT 1 AS one").num_rows)
+"""
+
+
+def test_ctrl_c_ends_what_runs() -> None:
+    program = [sys.executable, "-c", CTRL_C % ENDLESS]
+    ran = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.stdout, ran.stderr, ran.returncode) == ("1\n", "", 0)
 
 
 @pytest.mark.parametrize(
