@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::cancel::Cancel;
 use crate::cdna::Cdna;
 use crate::chunk::{Chunk, TextChunk};
 use crate::connection::{Connection, DEFAULT_TYPE};
@@ -19,6 +20,9 @@ use crate::vocabulary::{Mutability, default_mutability};
 /// From this many new connections on, the graph index is rebuilt rather than extended.
 const BULK: usize = 1 << 16;
 
+/// What a row that is written counts for: it takes about as long as so many that are looked at.
+pub(crate) const ROW: u32 = 16;
+
 /// Ids are exposed as signed.
 const LAST_ID: u64 = i64::MAX as u64;
 
@@ -29,6 +33,7 @@ pub struct Working {
     changed: bool,
     /// Links listed in the graph index, in order.
     links: Vec<Link>,
+    cancel: Cancel,
 }
 
 /// A state to come back to.
@@ -49,7 +54,7 @@ pub fn now() -> i64 {
 impl Working {
     /// Start a single statement from a snapshot.
     pub fn new(base: &Snapshot) -> Self {
-        Self { snapshot: base.clone(), now: now(), changed: false, links: Vec::new() }
+        Self { snapshot: base.clone(), now: now(), changed: false, links: Vec::new(), cancel: Cancel::default() }
     }
 
     /// Start a transaction, whose readers see what nobody else does.
@@ -67,6 +72,16 @@ impl Working {
     /// Whether anything was written.
     pub fn changed(&self) -> bool {
         self.changed
+    }
+
+    /// Let the statements from now on be ended by `cancel`.
+    pub fn cancelled_by(&mut self, cancel: Cancel) {
+        self.cancel = cancel;
+    }
+
+    /// What may end the present statement early: every loop of one looks at it.
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
     }
 
     /// The state so far, to come back to.
@@ -110,6 +125,8 @@ impl Working {
         let mark = self.mark();
         let mut undo = Undo(self, Some(mark));
         let done = statement(undo.0)?;
+        // The last chance: from here on it is done.
+        undo.0.cancel.poll()?;
         undo.1 = None;
         Ok(done)
     }
@@ -318,11 +335,14 @@ impl Working {
         let listed = !many || self.snapshot.adjacency.has_own() || guardian::limits_degrees(&self.snapshot.cdna.active);
         let mut ids = Vec::with_capacity(count.min(BULK));
         self.snapshot.triples.reserve(count.min(1 << 26));
+        let cancel = self.cancel.clone();
+        let mut pace = cancel.pace();
         for new in rows {
+            pace.ticks(ROW)?;
             ids.extend(self.connect(&new?, on_conflict, listed)?);
         }
         if !listed {
-            self.snapshot.adjacency = Arc::new(Adjacency::build(&self.snapshot));
+            self.snapshot.adjacency = Arc::new(Adjacency::build(&self.snapshot, &cancel)?);
         }
         Ok(ids)
     }
@@ -474,24 +494,26 @@ impl Working {
     }
 
     /// Rebuild look-up maps in which the entries of deleted rows have come to outweigh the others.
-    pub fn sweep(&mut self) {
+    pub fn sweep(&mut self) -> Result<()> {
         let worn = |map: &RowMap, live: usize| map.len() > 2 * live + 65_536;
         if worn(&self.snapshot.keys, self.snapshot.tokens.live()) {
             let tokens: &Table<Token> = &self.snapshot.tokens;
-            let entries = tokens.live_rows().filter_map(|row| {
+            let entries = tokens.live_rows().map(|row| {
                 let (columns, slot) = tokens.columns(row);
-                Some((RowMap::hash(columns.key.as_ref()?.get_ref(slot)?), row))
+                let key = columns.key.as_ref().and_then(|keys| keys.get_ref(slot));
+                key.map(|key| (RowMap::hash(key), row))
             });
-            self.snapshot.keys = Arc::new(RowMap::build(entries));
+            self.snapshot.keys = Arc::new(RowMap::build(entries, &self.cancel)?);
         }
         if worn(&self.snapshot.triples, self.snapshot.connections.live()) {
             let connections = &self.snapshot.connections;
             let entries = connections.live_rows().map(|row| {
                 let (columns, slot) = connections.columns(row);
-                (RowMap::hash(&(columns.source.get(slot), columns.target.get(slot), columns.kind.get(slot))), row)
+                Some((RowMap::hash(&(columns.source.get(slot), columns.target.get(slot), columns.kind.get(slot))), row))
             });
-            self.snapshot.triples = Arc::new(RowMap::build(entries));
+            self.snapshot.triples = Arc::new(RowMap::build(entries, &self.cancel)?);
         }
+        Ok(())
     }
 }
 

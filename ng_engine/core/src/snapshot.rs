@@ -122,15 +122,4 @@ impl Snapshot {
         let (columns, slot) = self.tokens.columns(row);
         columns.coords.get(slot)
     }
-
-    /// Lowest and highest coordinate of the tokens on each axis; none without tokens.
-    pub fn bounds(&self) -> Option<[(f32, f32); 8]> {
-        let mut bounds = [(f32::INFINITY, f32::NEG_INFINITY); 8];
-        for row in self.tokens.live_rows() {
-            for ((low, high), x) in bounds.iter_mut().zip(self.coords(row)) {
-                (*low, *high) = (low.min(x), high.max(x));
-            }
-        }
-        (self.tokens.live() > 0).then_some(bounds)
-    }
 }

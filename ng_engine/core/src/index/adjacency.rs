@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use crate::cancel::Cancel;
+use crate::error::Result;
 use crate::segment::Table;
 use crate::snapshot::Snapshot;
 use crate::token::Token;
@@ -71,9 +73,11 @@ struct Compressed {
 }
 
 impl Compressed {
-    fn build(nodes: usize, hops: &[(u32, Hop)]) -> Self {
+    fn build(nodes: usize, hops: &[(u32, Hop)], cancel: &Cancel) -> Result<Self> {
+        let mut pace = cancel.pace();
         let mut offsets = vec![0u32; nodes + 1];
         for (from, _) in hops {
+            pace.tick()?;
             offsets[*from as usize + 1] += 1;
         }
         for node in 0..nodes {
@@ -83,11 +87,12 @@ impl Compressed {
         let mut this =
             Self { offsets, tokens: vec![0; hops.len()], connections: vec![0; hops.len()], kinds: vec![0; hops.len()] };
         for (from, hop) in hops {
+            pace.tick()?;
             let at = next[*from as usize] as usize;
             next[*from as usize] += 1;
             (this.tokens[at], this.connections[at], this.kinds[at]) = (hop.token, hop.connection, hop.kind);
         }
-        this
+        Ok(this)
     }
 
     fn hops(&self, token: u32) -> impl Iterator<Item = Hop> + '_ {
@@ -180,19 +185,22 @@ pub struct Adjacency {
 
 impl Adjacency {
     /// Compressed rows over every live connection of the snapshot.
-    pub fn build(snapshot: &Snapshot) -> Self {
+    pub fn build(snapshot: &Snapshot, cancel: &Cancel) -> Result<Self> {
+        let mut pace = cancel.pace();
         let nodes = snapshot.tokens.extent() as usize;
         let connections = &snapshot.connections;
         let (mut outward, mut inward) =
             (Vec::with_capacity(connections.live()), Vec::with_capacity(connections.live()));
         for row in connections.live_rows() {
+            pace.tick()?;
             if let Some(Link { source, target, connection, kind }) = Link::of(snapshot, row) {
                 outward.push((source, Hop { token: target, connection, kind }));
                 inward.push((target, Hop { token: source, connection, kind }));
             }
         }
-        let both = Both { outward: Compressed::build(nodes, &outward), inward: Compressed::build(nodes, &inward) };
-        Self { covered: connections.extent(), compressed: Arc::new(both), ..Self::default() }
+        let outward = Compressed::build(nodes, &outward, cancel)?;
+        let both = Both { outward, inward: Compressed::build(nodes, &inward, cancel)? };
+        Ok(Self { covered: connections.extent(), compressed: Arc::new(both), ..Self::default() })
     }
 
     /// Rows [0, `covered`) of the connections are in the compressed rows.

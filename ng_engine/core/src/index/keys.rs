@@ -11,6 +11,9 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use parking_lot::RwLock;
 
+use crate::cancel::Cancel;
+use crate::error::Result;
+
 const SHARDS: usize = 64;
 /// A value that comes and goes leaves this many dead candidates behind at the most.
 const CROWD: usize = 32;
@@ -47,13 +50,16 @@ impl RowMap {
         HASHER.hash_one(value)
     }
 
-    /// A map of (hash, row) pairs.
-    pub fn build(entries: impl Iterator<Item = (u64, u32)>) -> Self {
-        let map = Self::default();
-        entries.for_each(|(hash, row)| {
-            map.insert_new(hash, row);
-        });
-        map
+    /// A map of (hash, row) pairs; rows that have no value give none.
+    pub fn build(entries: impl Iterator<Item = Option<(u64, u32)>>, cancel: &Cancel) -> Result<Self> {
+        let (map, mut pace) = (Self::default(), cancel.pace());
+        for entry in entries {
+            pace.tick()?;
+            if let Some((hash, row)) = entry {
+                map.insert_new(hash, row);
+            }
+        }
+        Ok(map)
     }
 
     fn shard(&self, hash: u64) -> &RwLock<HashTable<Entry>> {
