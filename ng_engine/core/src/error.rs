@@ -67,6 +67,8 @@ impl Error {
         lock_timeout = "55P03";
         /// 57014: cancelled.
         cancelled = "57014";
+        /// XX001: what is stored is damaged; the message names the place.
+        corrupted = "XX001";
     }
 
     /// The same error with a hint.

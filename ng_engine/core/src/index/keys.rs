@@ -10,6 +10,9 @@ use std::sync::{Arc, LazyLock};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use parking_lot::RwLock;
+use rayon::prelude::*;
+
+use crate::ops::on_pool;
 
 const SHARDS: usize = 64;
 /// A value that comes and goes leaves this many dead candidates behind at the most.
@@ -33,6 +36,24 @@ pub struct RowMap {
     shards: Box<[Arc<RwLock<HashTable<Entry>>>]>,
 }
 
+/// Entries on their way into a map, by shard.
+pub struct Scattered {
+    shards: Vec<Vec<Entry>>,
+}
+
+impl Default for Scattered {
+    fn default() -> Self {
+        Self { shards: vec![Vec::new(); SHARDS] }
+    }
+}
+
+impl Scattered {
+    /// Note that `row` has a value of this hash.
+    pub fn push(&mut self, hash: u64, row: u32) {
+        self.shards[RowMap::shard_number(hash)].push(Entry { hash: hash as u32, row });
+    }
+}
+
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 impl Default for RowMap {
@@ -54,6 +75,29 @@ impl RowMap {
             map.insert_new(hash, row);
         });
         map
+    }
+
+    /// A map of what `entries` lists for each of so many parts, made on the engine's threads.
+    pub fn build_parts(parts: usize, entries: impl Fn(usize, &mut Scattered) + Sync) -> Self {
+        on_pool(|| {
+            let runs = (4 * rayon::current_num_threads()).min(parts);
+            let scattered: Vec<Scattered> = (0..runs)
+                .into_par_iter()
+                .map(|run| {
+                    let mut scattered = Scattered::default();
+                    (run * parts / runs..(run + 1) * parts / runs).for_each(|part| entries(part, &mut scattered));
+                    scattered
+                })
+                .collect();
+            let shards = (0..SHARDS).into_par_iter().map(|shard| {
+                let mut table = HashTable::with_capacity(scattered.iter().map(|s| s.shards[shard].len()).sum());
+                for entry in scattered.iter().flat_map(|s| &s.shards[shard]) {
+                    table.insert_unique(Entry::wide(entry.hash), *entry, |e| Entry::wide(e.hash));
+                }
+                Arc::new(RwLock::new(table))
+            });
+            Self { shards: shards.collect::<Vec<_>>().into() }
+        })
     }
 
     fn shard(&self, hash: u64) -> &RwLock<HashTable<Entry>> {
