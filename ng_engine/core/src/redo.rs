@@ -65,7 +65,7 @@ pub(crate) enum Op<'a> {
     Compact,
     TokenType(u16, &'a str),
     ConnectionType(u16, &'a str),
-    Cdna(CdnaImage),
+    Cdna(Box<CdnaImage>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -213,7 +213,7 @@ impl Working {
     /// Put other profiles in the place of the present ones.
     pub(super) fn put_cdna(&mut self, cdna: Cdna) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.push(&Op::Cdna(CdnaImage::of(&cdna)));
+            recorder.push(&Op::Cdna(Box::new(CdnaImage::of(&cdna))));
         }
         Arc::make_mut(&mut self.snapshot.catalog).touch();
         self.snapshot.cdna = Arc::new(cdna);
