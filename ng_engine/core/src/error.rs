@@ -69,6 +69,8 @@ impl Error {
         lock_timeout = "55P03";
         /// 57014: cancelled.
         cancelled = "57014";
+        /// XX001: what is stored is damaged; the message names the place.
+        corrupted = "XX001";
     }
 
     /// Whether it says that the operation was cancelled, not that something is wrong with it.

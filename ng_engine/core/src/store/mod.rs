@@ -2,7 +2,10 @@
 //!
 //! Readers take the current snapshot and never wait. One writer at a time makes the next one and publishes it whole.
 
+pub mod assemble;
+pub mod codec;
 mod gardener;
+pub mod state;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
