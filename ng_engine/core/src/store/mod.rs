@@ -2,6 +2,7 @@
 //!
 //! Readers take the current snapshot and never wait. One writer at a time makes the next one and publishes it whole.
 
+pub mod file;
 mod gardener;
 
 use std::sync::Arc;
