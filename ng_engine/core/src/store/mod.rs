@@ -4,6 +4,7 @@
 
 pub mod assemble;
 pub mod codec;
+pub mod file;
 mod gardener;
 pub mod state;
 
