@@ -106,8 +106,7 @@ pub(super) fn build(path: &Path, fill: impl FnOnce(&Connection) -> rusqlite::Res
         })();
         filled.map_err(|error| failure::sqlite(&name, error))?;
         drop(handle);
-        let sync = fs::File::open(&name).and_then(|file| file.sync_all());
-        sync.map_err(|error| failure::system(&name, &error))
+        sync(&name).map_err(|error| failure::system(&name, &error))
     };
     match work() {
         Ok(()) => Ok(name),
@@ -258,7 +257,13 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf> {
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {
-    fs::File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+    sync(path.parent().unwrap_or(Path::new("/")))
+}
+
+fn sync(path: &Path) -> io::Result<()> {
+    #[cfg(feature = "faults")]
+    super::faults::calls::own_sync()?;
+    fs::File::open(path)?.sync_all()
 }
 
 fn remove(name: &Path) {

@@ -1,6 +1,8 @@
 //! Two connections, two processes, damaged files: what the store's file promises.
 
 mod basics;
+mod failing;
+mod fork;
 mod opening;
 
 use std::path::{Path, PathBuf};
