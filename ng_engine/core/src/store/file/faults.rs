@@ -103,13 +103,13 @@ mod active {
         PLAN.read().is_ok_and(|plan| plan.bugs.iter().any(|bug| bug == name))
     }
 
-    /// Replace what `NG_FAULT` said, and count from 1 again; gives the calls counted before.
+    /// Replace what `NG_FAULT` said, and count from 1 again; gives the calls before: writes, syncs, truncations, all.
     #[cfg(test)]
-    pub(crate) fn arm(text: &str) -> u64 {
+    pub(crate) fn arm(text: &str) -> [u64; 4] {
         if let Ok(mut plan) = PLAN.write() {
             *plan = Plan::read(text);
         }
-        COUNTS.each_ref().map(|count| count.swap(0, Ordering::SeqCst))[3]
+        COUNTS.each_ref().map(|count| count.swap(0, Ordering::SeqCst))
     }
 
     /// What is to happen to this call.

@@ -8,8 +8,13 @@ pub(super) fn in_child(f: impl FnOnce() + std::panic::UnwindSafe) -> i32 {
     unsafe {
         match libc::fork() {
             0 => {
-                let code = i32::from(std::panic::catch_unwind(f).is_err());
-                libc::_exit(code)
+                let result = std::panic::catch_unwind(f);
+                if let Err(panic) = &result {
+                    // The test's captured output stays in the child.
+                    let text = panic.downcast_ref::<String>().map_or("panicked\n", |text| text.as_str());
+                    libc::write(2, text.as_ptr().cast(), text.len());
+                }
+                libc::_exit(i32::from(result.is_err()))
             }
             child => wait(child),
         }
