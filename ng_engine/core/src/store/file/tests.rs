@@ -4,6 +4,7 @@ mod basics;
 mod failing;
 mod fork;
 mod opening;
+mod pace;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
