@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 mod replay;
 mod rows;
 
+use crate::cancel::Cancel;
 use crate::cdna::Cdna;
 use crate::connection::{Connection, DEFAULT_TYPE};
 use crate::error::{Error, Result};
@@ -21,6 +22,9 @@ use crate::vocabulary::{Mutability, default_mutability};
 /// From this many new connections on, the graph index is rebuilt rather than extended.
 const BULK: usize = 1 << 16;
 
+/// What a row that is written counts for: it takes about as long as so many that are looked at.
+pub(crate) const ROW: u32 = 16;
+
 /// Ids are exposed as signed.
 const LAST_ID: u64 = i64::MAX as u64;
 
@@ -35,6 +39,7 @@ pub struct Working {
     replaced: Vec<usize>,
     /// Writes down what is done, for a store with a log.
     recorder: Option<Recorder>,
+    cancel: Cancel,
 }
 
 /// A state to come back to.
@@ -64,6 +69,7 @@ impl Working {
             links: Vec::new(),
             replaced: Vec::new(),
             recorder: None,
+            cancel: Cancel::default(),
         };
         working.stamp();
         working
@@ -106,6 +112,16 @@ impl Working {
     /// Whether anything was written since the start, or since the commit that was ended last.
     pub fn changed(&self) -> bool {
         self.changed
+    }
+
+    /// Let the statements from now on be ended by `cancel`.
+    pub fn cancelled_by(&mut self, cancel: Cancel) {
+        self.cancel = cancel;
+    }
+
+    /// What may end the present statement early: every loop of one looks at it.
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
     }
 
     /// The state so far, to come back to.
@@ -175,6 +191,8 @@ impl Working {
         let mark = self.mark();
         let mut undo = Undo(self, Some(mark));
         let done = statement(undo.0)?;
+        // The last chance: from here on it is done.
+        undo.0.cancel.poll()?;
         undo.1 = None;
         Ok(done)
     }
@@ -358,11 +376,14 @@ impl Working {
         let listed = !many || self.snapshot.adjacency.has_own() || guardian::limits_degrees(&self.snapshot.cdna.active);
         let mut ids = Vec::with_capacity(count.min(BULK));
         self.snapshot.triples.reserve(count.min(1 << 26));
+        let cancel = self.cancel.clone();
+        let mut pace = cancel.pace();
         for new in rows {
+            pace.ticks(ROW)?;
             ids.extend(self.connect(&new?, on_conflict, listed)?);
         }
         if !listed {
-            self.replace_adjacency(Adjacency::build(&self.snapshot));
+            self.replace_adjacency(Adjacency::build(&self.snapshot, &cancel)?);
         }
         Ok(ids)
     }
@@ -482,14 +503,15 @@ impl Working {
     }
 
     /// Rebuild look-up maps in which the entries of deleted rows have come to outweigh the others.
-    pub fn sweep(&mut self) {
+    pub fn sweep(&mut self) -> Result<()> {
         let worn = |map: &RowMap, live: usize| map.len() > 2 * live + 65_536;
         if worn(&self.snapshot.keys, self.snapshot.tokens.live()) {
-            self.snapshot.keys = Arc::new(self.snapshot.map_keys());
+            self.snapshot.keys = Arc::new(self.snapshot.map_keys(&self.cancel)?);
         }
         if worn(&self.snapshot.triples, self.snapshot.connections.live()) {
-            self.snapshot.triples = Arc::new(self.snapshot.map_triples());
+            self.snapshot.triples = Arc::new(self.snapshot.map_triples(&self.cancel)?);
         }
+        Ok(())
     }
 }
 

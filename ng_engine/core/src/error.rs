@@ -49,6 +49,8 @@ impl Error {
         read_only = "25006";
         /// 25P01: there is no transaction.
         no_transaction = "25P01";
+        /// 25P02: the transaction has failed and only its end is left to do.
+        aborted = "25P02";
         /// 3B001: no such savepoint.
         no_savepoint = "3B001";
         /// 40001: another transaction committed first.
@@ -69,6 +71,11 @@ impl Error {
         cancelled = "57014";
         /// XX001: what is stored is damaged; the message names the place.
         corrupted = "XX001";
+    }
+
+    /// Whether it says that the operation was cancelled, not that something is wrong with it.
+    pub fn is_cancelled(&self) -> bool {
+        self.sqlstate == "57014"
     }
 
     /// The same error with a hint.

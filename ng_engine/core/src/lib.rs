@@ -6,6 +6,7 @@
 
 mod arrays;
 pub mod batch;
+pub mod cancel;
 pub mod catalog;
 pub mod cdna;
 pub mod chunk;

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::cancel::Cancel;
 use crate::chunk::Chunk;
 use crate::error::{Error, Result};
 use crate::index::keys::RowMap;
@@ -351,7 +352,8 @@ impl<R: Record> Table<R> {
                 self.ids = Some(Arc::new(ids.thinned(hash, |row| self.is_live(row))));
             }
         } else if id <= self.last_id {
-            self.ids = Some(Arc::new(RowMap::build(self.live_rows().map(|row| (RowMap::hash(&self.id(row)), row)))));
+            let entries = self.live_rows().map(|row| Some((RowMap::hash(&self.id(row)), row)));
+            self.ids = Some(Arc::new(RowMap::build(entries, &Cancel::default())?));
         }
         self.last_id = self.last_id.max(id);
         Ok(row)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::cdna::Cdna;
 use crate::connection::Connection;
@@ -118,8 +119,8 @@ impl Snapshot {
     }
 
     /// Key → row, made anew from the live tokens on the engine's threads.
-    pub fn map_keys(&self) -> RowMap {
-        RowMap::build_parts(self.tokens.segments(), |number, entries| {
+    pub fn map_keys(&self, cancel: &Cancel) -> Result<RowMap> {
+        RowMap::build_parts(self.tokens.segments(), cancel, |number, entries| {
             let segment = self.tokens.segment(number);
             let Some(keys) = &segment.columns().key else { return };
             for slot in segment.live_slots() {
@@ -131,8 +132,8 @@ impl Snapshot {
     }
 
     /// (source, target, type) → row, made anew from the live connections on the engine's threads.
-    pub fn map_triples(&self) -> RowMap {
-        RowMap::build_parts(self.connections.segments(), |number, entries| {
+    pub fn map_triples(&self, cancel: &Cancel) -> Result<RowMap> {
+        RowMap::build_parts(self.connections.segments(), cancel, |number, entries| {
             let segment = self.connections.segment(number);
             let columns = segment.columns();
             for slot in segment.live_slots() {
@@ -146,16 +147,5 @@ impl Snapshot {
     pub fn coords(&self, row: u32) -> Point {
         let (columns, slot) = self.tokens.columns(row);
         columns.coords.get(slot)
-    }
-
-    /// Lowest and highest coordinate of the tokens on each axis; none without tokens.
-    pub fn bounds(&self) -> Option<[(f32, f32); 8]> {
-        let mut bounds = [(f32::INFINITY, f32::NEG_INFINITY); 8];
-        for row in self.tokens.live_rows() {
-            for ((low, high), x) in bounds.iter_mut().zip(self.coords(row)) {
-                (*low, *high) = (low.min(x), high.max(x));
-            }
-        }
-        (self.tokens.live() > 0).then_some(bounds)
     }
 }

@@ -140,7 +140,7 @@ fn run(working: &mut Working, act: &Act) {
         Act::Delete { at } => {
             if let Some(row) = pick(&w.snapshot().tokens, *at) {
                 w.delete_token(row);
-                w.sweep();
+                w.sweep()?;
             }
             Ok(())
         }

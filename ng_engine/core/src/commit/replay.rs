@@ -36,7 +36,7 @@ impl Working {
             self.redo(op)?;
         }
         if worn {
-            self.sweep();
+            self.sweep()?;
         }
         Ok(())
     }

@@ -182,10 +182,11 @@ impl Working {
             spatial: Arc::default(),
             ..old.clone()
         };
-        next.keys = Arc::new(next.map_keys());
-        next.triples = Arc::new(next.map_triples());
+        next.keys = Arc::new(next.map_keys(&self.cancel)?);
+        next.triples = Arc::new(next.map_triples(&self.cancel)?);
+        let adjacency = Adjacency::build(&next, &self.cancel)?;
         self.snapshot = next;
-        self.replace_adjacency(Adjacency::build(&self.snapshot));
+        self.replace_adjacency(adjacency);
         self.changed = true;
         Ok(())
     }

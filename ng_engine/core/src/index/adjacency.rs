@@ -9,6 +9,8 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use rayon::prelude::*;
 
+use crate::cancel::Cancel;
+use crate::error::Result;
 use crate::ops::on_pool;
 use crate::segment::{Table, row_at};
 use crate::snapshot::Snapshot;
@@ -73,9 +75,11 @@ struct Compressed {
 }
 
 impl Compressed {
-    fn build(nodes: usize, hops: impl Iterator<Item = (u32, Hop)> + Clone) -> Self {
+    fn build(nodes: usize, hops: impl Iterator<Item = (u32, Hop)> + Clone, cancel: &Cancel) -> Result<Self> {
+        let mut pace = cancel.pace();
         let mut offsets = vec![0u32; nodes + 1];
         for (from, _) in hops.clone() {
+            pace.tick()?;
             offsets[from as usize + 1] += 1;
         }
         for node in 0..nodes {
@@ -84,11 +88,12 @@ impl Compressed {
         let (mut next, len) = (offsets.clone(), offsets[nodes] as usize);
         let mut this = Self { offsets, tokens: vec![0; len], connections: vec![0; len], kinds: vec![0; len] };
         for (from, hop) in hops {
+            pace.tick()?;
             let at = next[from as usize] as usize;
             next[from as usize] += 1;
             (this.tokens[at], this.connections[at], this.kinds[at]) = (hop.token, hop.connection, hop.kind);
         }
-        this
+        Ok(this)
     }
 
     fn hops(&self, token: u32) -> impl Iterator<Item = Hop> + '_ {
@@ -187,23 +192,24 @@ struct Own {
 
 impl Adjacency {
     /// Compressed rows over every live connection of the snapshot, made on the engine's threads.
-    pub fn build(snapshot: &Snapshot) -> Self {
+    pub fn build(snapshot: &Snapshot, cancel: &Cancel) -> Result<Self> {
         let nodes = snapshot.tokens.extent() as usize;
         let connections = &snapshot.connections;
         let links_of = |number: usize| {
+            cancel.poll()?;
             let slots = connections.segment(number).live_slots();
-            slots.filter_map(|slot| Link::of(snapshot, row_at(number, slot))).collect::<Vec<_>>()
+            Ok(slots.filter_map(|slot| Link::of(snapshot, row_at(number, slot))).collect::<Vec<_>>())
         };
-        let both = on_pool(|| {
-            let links: Vec<Vec<Link>> = (0..connections.segments()).into_par_iter().map(links_of).collect();
+        let both = on_pool(cancel, || {
+            let links = (0..connections.segments()).into_par_iter().map(links_of).collect::<Result<Vec<_>>>()?;
             let links = || links.iter().flatten();
             let (outward, inward) = rayon::join(
-                || Compressed::build(nodes, links().map(|link| (link.source, link.outward()))),
-                || Compressed::build(nodes, links().map(|link| (link.target, link.inward()))),
+                || Compressed::build(nodes, links().map(|link| (link.source, link.outward())), cancel),
+                || Compressed::build(nodes, links().map(|link| (link.target, link.inward())), cancel),
             );
-            Both { outward, inward }
+            Ok(Both { outward: outward?, inward: inward? })
         });
-        Self { covered: connections.extent(), compressed: Arc::new(both), ..Self::default() }
+        Ok(Self { covered: connections.extent(), compressed: Arc::new(both?), ..Self::default() })
     }
 
     /// How many connections are in the compressed rows.

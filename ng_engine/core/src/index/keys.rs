@@ -12,6 +12,8 @@ use hashbrown::HashTable;
 use parking_lot::RwLock;
 use rayon::prelude::*;
 
+use crate::cancel::Cancel;
+use crate::error::Result;
 use crate::ops::on_pool;
 
 const SHARDS: usize = 64;
@@ -68,35 +70,40 @@ impl RowMap {
         HASHER.hash_one(value)
     }
 
-    /// A map of (hash, row) pairs.
-    pub fn build(entries: impl Iterator<Item = (u64, u32)>) -> Self {
-        let map = Self::default();
-        entries.for_each(|(hash, row)| {
-            map.insert_new(hash, row);
-        });
-        map
+    /// A map of (hash, row) pairs; rows that have no value give none.
+    pub fn build(entries: impl Iterator<Item = Option<(u64, u32)>>, cancel: &Cancel) -> Result<Self> {
+        let (map, mut pace) = (Self::default(), cancel.pace());
+        for entry in entries {
+            pace.tick()?;
+            if let Some((hash, row)) = entry {
+                map.insert_new(hash, row);
+            }
+        }
+        Ok(map)
     }
 
     /// A map of what `entries` lists for each of so many parts, made on the engine's threads.
-    pub fn build_parts(parts: usize, entries: impl Fn(usize, &mut Scattered) + Sync) -> Self {
-        on_pool(|| {
+    pub fn build_parts(parts: usize, cancel: &Cancel, entries: impl Fn(usize, &mut Scattered) + Sync) -> Result<Self> {
+        on_pool(cancel, || {
             let runs = (4 * rayon::current_num_threads()).min(parts);
-            let scattered: Vec<Scattered> = (0..runs)
-                .into_par_iter()
-                .map(|run| {
-                    let mut scattered = Scattered::default();
-                    (run * parts / runs..(run + 1) * parts / runs).for_each(|part| entries(part, &mut scattered));
-                    scattered
-                })
-                .collect();
+            let scatter = |run| {
+                let mut scattered = Scattered::default();
+                for part in run * parts / runs..(run + 1) * parts / runs {
+                    cancel.poll()?;
+                    entries(part, &mut scattered);
+                }
+                Ok(scattered)
+            };
+            let scattered = (0..runs).into_par_iter().map(scatter).collect::<Result<Vec<Scattered>>>()?;
             let shards = (0..SHARDS).into_par_iter().map(|shard| {
+                cancel.poll()?;
                 let mut table = HashTable::with_capacity(scattered.iter().map(|s| s.shards[shard].len()).sum());
                 for entry in scattered.iter().flat_map(|s| &s.shards[shard]) {
                     table.insert_unique(Entry::wide(entry.hash), *entry, |e| Entry::wide(e.hash));
                 }
-                Arc::new(RwLock::new(table))
+                Ok(Arc::new(RwLock::new(table)))
             });
-            Self { shards: shards.collect::<Vec<_>>().into() }
+            Ok(Self { shards: shards.collect::<Result<Vec<_>>>()?.into() })
         })
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::state::State;
+use crate::cancel::Cancel;
 use crate::catalog::TypeNames;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
@@ -33,10 +34,13 @@ impl Snapshot {
             ..Self::new(state.catalog)
         };
         snapshot.check_types(0..snapshot.tokens.segments(), 0..snapshot.connections.segments())?;
-        let (keys, (triples, adjacency)) = on_pool(|| {
-            let graph = || rayon::join(|| snapshot.map_triples(), || Adjacency::build(&snapshot));
-            rayon::join(|| snapshot.map_keys(), graph)
+        // Nothing ends it: a store that is not assembled cannot be used.
+        let never = Cancel::default();
+        let (keys, (triples, adjacency)) = on_pool(&never, || {
+            let graph = || rayon::join(|| snapshot.map_triples(&never), || Adjacency::build(&snapshot, &never));
+            rayon::join(|| snapshot.map_keys(&never), graph)
         });
+        let (keys, triples, adjacency) = (keys?, triples?, adjacency?);
         if adjacency.compressed() != snapshot.connections.live() {
             return Err(Error::corrupted("a connection's end does not exist"));
         }
