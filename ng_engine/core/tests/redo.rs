@@ -593,7 +593,7 @@ fn times() {
     };
     const ROWS: usize = 100_000;
     let empty = Snapshot::new(Catalog::new(None).unwrap());
-    for recorded in [false, true, false, true] {
+    for recorded in [false, true, false, true, false, true, false, true] {
         let mut working = Working::new(&empty);
         if recorded {
             working.record();
@@ -630,6 +630,18 @@ fn times() {
             other.replay(&payload).unwrap();
             each("replay connections", ROWS, began);
         }
+    }
+    let mut working = Working::new(&empty);
+    tokens_without_keys(&mut working, 1_000_000);
+    for _ in 0..3 {
+        let snapshot = working.snapshot();
+        let began = Instant::now();
+        let payloads: Vec<_> = (0..244).map(|n| codec::encode(snapshot.tokens.segment(n)).unwrap()).collect();
+        each("encode tokens without text", 244 * 4096, began);
+        let began = Instant::now();
+        let decoded: Vec<_> = payloads.iter().map(|p| codec::decode::<Token>(p, 1).unwrap()).collect();
+        each("decode tokens without text", 244 * 4096, began);
+        drop(decoded);
     }
     let mut working = Working::new(&empty);
     tokens(&mut working, 1_000_000);
