@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::guardian::{self, Change};
 use crate::index::adjacency::{Adjacency, Direction, Link};
 use crate::index::keys::RowMap;
+use crate::memory::{Allowance, CONNECTION_BYTES, TEXT_BYTES, TOKEN_BYTES};
 use crate::request::{ConnectionPatch, NewConnection, NewToken, OnConflict, TokenPatch};
 use crate::segment::Table;
 use crate::snapshot::{Snapshot, TokenRef};
@@ -34,6 +35,7 @@ pub struct Working {
     /// Links listed in the graph index, in order.
     links: Vec<Link>,
     cancel: Cancel,
+    memory: Allowance,
 }
 
 /// A state to come back to.
@@ -54,7 +56,14 @@ pub fn now() -> i64 {
 impl Working {
     /// Start a single statement from a snapshot.
     pub fn new(base: &Snapshot) -> Self {
-        Self { snapshot: base.clone(), now: now(), changed: false, links: Vec::new(), cancel: Cancel::default() }
+        Self {
+            snapshot: base.clone(),
+            now: now(),
+            changed: false,
+            links: Vec::new(),
+            cancel: Cancel::default(),
+            memory: Allowance::default(),
+        }
     }
 
     /// Start a transaction, whose readers see what nobody else does.
@@ -74,9 +83,14 @@ impl Working {
         self.changed
     }
 
-    /// Let the statements from now on be ended by `cancel`.
-    pub fn cancelled_by(&mut self, cancel: Cancel) {
-        self.cancel = cancel;
+    /// Let the next statement be ended by `cancel`, and take no more than `memory`.
+    pub fn bound_by(&mut self, cancel: Cancel, memory: Allowance) {
+        (self.cancel, self.memory) = (cancel, memory);
+    }
+
+    /// What the present statement may take.
+    pub fn memory(&self) -> &Allowance {
+        &self.memory
     }
 
     /// What may end the present statement early: every loop of one looks at it.
@@ -192,6 +206,7 @@ impl Working {
             props: new.props.map(Arc::from),
         };
         guardian::check(&self.snapshot.cdna.active, Change::Token(&token))?;
+        self.memory.take(TOKEN_BYTES + text_bytes(&token.key) + text_bytes(&token.props))?;
         let row = self.snapshot.tokens.push(id, token)?;
         if let Some(hash) = hash
             && self.snapshot.keys.insert_new(hash, row)
@@ -247,6 +262,8 @@ impl Working {
         token.flags = patch.flags.unwrap_or(token.flags);
         token.updated_at = self.now;
         guardian::check(&self.snapshot.cdna.active, Change::Token(&token))?;
+        // What is shared with other versions is copied by the segment: of many rows this is about all.
+        self.memory.take(TOKEN_BYTES + text_bytes(&token.key) + text_bytes(&token.props))?;
         self.store_token(row, &old, token);
         Ok(())
     }
@@ -399,6 +416,7 @@ impl Working {
         };
         guardian::check(&self.snapshot.cdna.active, Change::Connection(&connection))?;
         self.check_degrees(source_row, target_row)?;
+        self.memory.take(CONNECTION_BYTES + text_bytes(&connection.props))?;
         let row = self.snapshot.connections.push(id, connection)?;
         self.snapshot.triples.insert_new(RowMap::hash(&(source, target, kind)), row);
         if listed {
@@ -449,6 +467,7 @@ impl Working {
             new.props = props.map(Arc::from);
         }
         guardian::check(&self.snapshot.cdna.active, Change::Connection(&new))?;
+        self.memory.take(CONNECTION_BYTES + text_bytes(&new.props))?;
         let now = self.now;
         self.snapshot.connections.update(row, |columns, len, slot| {
             Chunk::make_mut(&mut columns.updated_at, len)[slot] = now;
@@ -519,6 +538,11 @@ impl Working {
 
 fn next_id(next: u64) -> Result<u64> {
     if next > LAST_ID { Err(Error::limit_exceeded("ids are exhausted")) } else { Ok(next) }
+}
+
+/// What a text takes.
+fn text_bytes(text: &Option<Arc<str>>) -> usize {
+    text.as_ref().map_or(0, |text| text.len() + TEXT_BYTES)
 }
 
 fn finite(what: &str, value: f32) -> Result<f32> {

@@ -63,6 +63,8 @@ impl Error {
         undefined_object = "42704";
         /// 42804: a value of the wrong type.
         type_mismatch = "42804";
+        /// 53200: more memory than allowed.
+        out_of_memory = "53200";
         /// 54000: a built-in limit.
         limit_exceeded = "54000";
         /// 55P03: the writer's lock was not free in time.

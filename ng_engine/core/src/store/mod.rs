@@ -14,6 +14,7 @@ use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
 use crate::cancel::{Cancel, Interrupts};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
+use crate::memory::Memory;
 use crate::snapshot::Snapshot;
 use gardener::Gardener;
 
@@ -26,6 +27,7 @@ pub struct Store {
     writer: Arc<Mutex<()>>,
     /// How often everything that runs has been interrupted.
     interrupts: Arc<AtomicU64>,
+    memory: Memory,
     gardener: Gardener,
 }
 
@@ -37,6 +39,7 @@ impl Store {
             current: ArcSwap::from_pointee(snapshot),
             writer: Arc::default(),
             interrupts: Arc::default(),
+            memory: Memory::default(),
             gardener: Gardener::default(),
         }))
     }
@@ -69,6 +72,11 @@ impl Store {
     /// The interrupts of a session.
     pub fn interrupts(&self) -> Interrupts {
         Interrupts::new(self.interrupts.clone())
+    }
+
+    /// The memory that the store may take, and what it has taken.
+    pub(crate) fn budget(&self) -> &Memory {
+        &self.memory
     }
 
     /// Become the writer, or 55P03 after the timeout, or 57014.
