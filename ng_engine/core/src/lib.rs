@@ -20,6 +20,7 @@ pub mod index;
 pub mod memory;
 pub mod metric;
 pub mod ops;
+pub mod redo;
 pub mod request;
 pub mod runtime_storage;
 pub mod segment;
