@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from neurograph.database import Database
-from neurograph.settings import seconds
+from neurograph.settings import memory_bytes, seconds, timeout_seconds
 from ng_engine import RuntimeStorage
 from ng_engine.errors import NotSupportedError, from_sqlstate
 
@@ -24,7 +24,7 @@ def connect(
     memory_limit: int | str | None = None,
     busy_timeout: float = 5.0,
     axes: Sequence[str] | None = None,
-    statement_timeout: float | None = None,
+    statement_timeout: float | str | None = None,
     allow_external: bool = False,
     allowed_paths: Sequence[str | os.PathLike[str]] | None = None,
     history_versions: int = 1000,
@@ -37,10 +37,11 @@ def connect(
         read_only: refuse every write (25006).
         synchronous: when a commit counts as durable: ``"full"``, ``"normal"`` or ``"off"``. Only the default
             yet: a store in memory has nothing to sync.
-        memory_limit: not supported yet.
+        memory_limit: bytes, or text such as ``"512MB"``, that the store and DuckDB may hold together: what would take
+            more is refused (53200). None is no limit for the store, and a quarter of the machine's memory for DuckDB.
         busy_timeout: seconds that a write waits for another writer before 55P03.
         axes: eight names for the axes of a new store.
-        statement_timeout: not supported yet.
+        statement_timeout: seconds, or text such as ``"500ms"``, after which a statement is cancelled (57014).
         allow_external: let the relational part of statements (DuckDB) reach files, extensions and settings.
         allowed_paths: directories below which COPY may read and write, symbolic links followed; None allows
             every path.
@@ -67,8 +68,6 @@ def connect(
     if synchronous not in ("full", "normal", "off"):
         raise from_sqlstate("22023", "synchronous is full, normal or off")
     _later("synchronous", synchronous, "full")
-    _later("memory_limit", memory_limit, None)
-    _later("statement_timeout", statement_timeout, None)
     _later("history_versions", history_versions, 1000)
     _later("accept_history", accept_history, False)
     if isinstance(allowed_paths, (str, bytes, os.PathLike)):
@@ -80,6 +79,8 @@ def connect(
         storage,
         read_only=bool(read_only),
         busy_timeout=seconds("busy_timeout", busy_timeout),
+        statement_timeout=timeout_seconds("statement_timeout", statement_timeout),
+        memory_limit=memory_bytes("memory_limit", memory_limit),
         allow_external=bool(allow_external),
         allowed_paths=None if allowed_paths is None else [os.fspath(allowed) for allowed in allowed_paths],
     )

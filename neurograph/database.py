@@ -62,6 +62,8 @@ class Database:
         *,
         read_only: bool = False,
         busy_timeout: float = 5.0,
+        statement_timeout: float | None = None,
+        memory_limit: int | None = None,
         allow_external: bool = False,
         allowed_paths: list[str] | None = None,
     ) -> None:
@@ -69,6 +71,8 @@ class Database:
         self._storage = storage.snapshot() if read_only else storage
         self._read_only = read_only
         self.busy_timeout = busy_timeout
+        self.statement_timeout = statement_timeout
+        self.memory_limit = self.first_memory_limit = memory_limit
         self._local = threading.local()
         self._lock = threading.Lock()
         self._catalog: ngql.Catalog | None = None
@@ -81,7 +85,8 @@ class Database:
         }
         self.generation = 0
         self.plans = ngql.PlanCache(ngql.compile)
-        self.tail = Tail(allow_external=allow_external)
+        self.tail = Tail(allow_external=allow_external, memory_left=storage.memory_left)
+        storage.set_memory_limit(memory_limit)
         self.tokens = RuntimeTokenStorage(self)
         self.connections = RuntimeConnectionStorage(self)
         self.graph = RuntimeGraphStorage(self)
@@ -107,10 +112,9 @@ class Database:
             InterfaceError: 08003, the database is closed.
         """
         self.require_open()
-        if self._read_only:
-            return Session(self, self._storage.snapshot())
-        engine = self._storage.session()
+        engine = self._storage.snapshot() if self._read_only else self._storage.session()
         engine.set_busy_timeout(self.busy_timeout)
+        engine.set_statement_timeout(self.statement_timeout)
         return Session(self, engine)
 
     @property
@@ -323,12 +327,34 @@ class Database:
     # -- the store ------------------------------------------------------------------------------------------
 
     def interrupt(self) -> None:
-        """Cancel the relational part (DuckDB) of every running statement, in whichever thread: 57014.
+        """Cancel every statement and call that runs now on this database, in whichever thread: 57014.
 
-        What runs inside the engine is not cancelled yet: a search, a walk or a write goes on to its end.
+        A write is undone whole; sessions and open transactions stay, though a statement cancelled within a transaction
+        fails it (25P02 until ROLLBACK). What begins later is not concerned.
+
+        Example:
+            >>> import threading
+            >>> import neurograph as ng
+            >>> with ng.connect() as db:
+            ...     threading.Timer(0.05, db.interrupt).start()
+            ...     try:
+            ...         db.execute("SELECT count(*) FROM range(10000000000) a, range(1000) b")
+            ...     except ng.OperationalError as error:
+            ...         error.sqlstate
+            '57014'
         """
         self.require_open()
+        self._storage.interrupt()
         self.tail.interrupt()
+
+    def set_memory_limit(self, limit: int | None) -> None:
+        """Refuse (53200) what would make the store and DuckDB together hold more than so many bytes; None: no limit.
+
+        `connect` and ``SET memory_limit`` say the same. It holds for every session of the store.
+        """
+        self.require_open()
+        self._storage.set_memory_limit(limit)
+        self.memory_limit = limit
 
     def check(self) -> Report:
         """Read everything and compare it: ids, keys, connections' ends, the profile's rules.

@@ -95,6 +95,22 @@ class Engine(Protocol):
     def read_only(self) -> bool:
         """Whether writes are refused (25006)."""
 
+    @property
+    def transaction_failed(self) -> bool:
+        """Whether a statement of the open transaction has failed: all but its end and `rollback_to` are 25P02."""
+
+    def fail_transaction(self) -> None:
+        """A statement of the open transaction has failed elsewhere; outside of one it changes nothing."""
+
+    def start_statement(self, timeout: float | None = None) -> None:
+        """Let the calls up to `end_statement` be one: the same version, ended together by `interrupt` or the time."""
+
+    def end_statement(self) -> None:
+        """The end of what `start_statement` began."""
+
+    def check_interrupt(self) -> None:
+        """57014 when the statement has been cancelled."""
+
     def session(self) -> Engine:
         """Another session on the same store."""
 
