@@ -55,7 +55,7 @@ class Session:
         self.engine = engine
         self.runtime = guarded(engine, database)
         self.catalog: ngql.Catalog | None = None
-        self.settings = Settings(engine, database.fixed_settings, database.busy_timeout)
+        self.settings = Settings(engine, database.fixed_settings, database.busy_timeout, database.synchronous)
         self.savepoints = 0
 
     def execute(self, text: str, params: Parameters = None) -> Result:

@@ -41,7 +41,7 @@ class Compiled:
 
     def __init__(self, engine: Any, tail: Tail, rules: Any) -> None:
         self.engine, self.tail, self.rules = engine, tail, rules
-        self.settings: dict[str, Any] = {"busy_timeout": 5.0}
+        self.settings: dict[str, Any] = {"busy_timeout": 5.0, "synchronous": "full"}
 
     def execute(self, text: str, parameters: Any) -> Answer:
         catalog = ngql.Catalog.of(self.engine)
