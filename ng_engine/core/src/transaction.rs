@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cancel::Cancel;
 use crate::commit::{Mark, Working};
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
@@ -66,6 +67,7 @@ impl Transaction {
     /// The first one takes the lock through `lock`, and fails with 40001 if something was read that has since changed.
     pub fn write<T>(
         &mut self,
+        cancel: Cancel,
         lock: impl FnOnce() -> Result<(WriterGuard, Arc<Snapshot>)>,
         statement: impl FnOnce(&mut Working) -> Result<T>,
     ) -> Result<T> {
@@ -87,6 +89,7 @@ impl Transaction {
             return Err(Error::no_transaction("no transaction"));
         };
         writing.view = None;
+        writing.working.cancelled_by(cancel);
         writing.working.statement(statement)
     }
 
