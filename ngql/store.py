@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from ngql.writes import Written
 
 __all__ = ["Backup", "CheckStore", "Vacuum", "backup", "outside_transaction", "refuse_store"]
 
-_BESIDE = ("-wal", "-shm", ".ng-mark")
+_BESIDE = ("-wal", "-shm", "-mark")
 """What the names of the files beside a store end in."""
 
 
@@ -76,18 +77,21 @@ def backup(
         return
     _require_settled(target)
     fresh = f"{target}.new-{os.getpid()}-{secrets.token_hex(4)}"
-    engine.backup(fresh)
     try:
-        # The old log goes first: SQLite would take it for the new file's.
-        for name in (target + end for end in _BESIDE):
-            if os.path.lexists(name):
-                os.unlink(name)
+        engine.backup(fresh)
+        _remove(target, _BESIDE)  # the old log goes first: SQLite would take it for the new file's
         os.replace(fresh, target)
         sync_directory(target)
     except OSError as error:
-        if os.path.exists(fresh):
-            os.unlink(fresh)
         raise file_error(target, error) from None
+    finally:
+        _remove(fresh, ("", *_BESIDE))
+
+
+def _remove(name: str, endings: Sequence[str]) -> None:
+    for ending in endings:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name + ending)
 
 
 def _require_settled(target: str) -> None:

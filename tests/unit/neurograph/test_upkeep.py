@@ -15,7 +15,7 @@ import neurograph as ng
 from ngql.check import check_rows
 
 ZERO = [0.0] * 8
-BESIDE = ("-wal", "-shm", ".ng-mark")
+BESIDE = ("-wal", "-shm", "-mark")
 
 
 def state_of(call: Callable[[], Any]) -> str:
