@@ -365,7 +365,8 @@ class Database:
         Of every store: `tokens`, `connections`, their types and segments, the state of the indexes, and `version`, the
         number of the last commit. Of a file also `file_bytes`, `wal_bytes` and `log_bytes`, `log_commits` (kept in
         the log), `last_checkpoint_version` and `last_checkpoint_at` (µs since 1970), `replayed` (commits replayed
-        when this process opened it), and since then `commits`, `syncs`, `lock_waits` and `lock_wait_us`.
+        when this process opened it), and since then `commits`, `syncs`, `checkpoints`, `checkpoint_failures`,
+        `followed` and `follow_us` (commits of other processes), `lock_waits` and `lock_wait_us`.
         """
         return dict(self.engine.stats())
 

@@ -65,13 +65,14 @@ class Settings(MutableMapping[str, Any]):
         self._fixed = fixed
         self._default = busy_timeout
         self._busy_timeout = busy_timeout
-        self._synchronous = synchronous
+        self._synchronous = self._level = synchronous
 
     def __getitem__(self, name: str) -> Any:
         if name == "busy_timeout":
             return self._busy_timeout
         if name == "synchronous":
-            return self._engine.synchronous
+            # In memory there is nothing to sync: the setting means nothing, but is kept.
+            return self._level if self._engine.file is None else self._engine.synchronous
         return self._fixed[name] if name in self._fixed else _LATER[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -80,7 +81,9 @@ class Settings(MutableMapping[str, Any]):
             self._engine.set_busy_timeout(self._busy_timeout)
         elif name == "synchronous":
             outside_transaction(self._engine, "SET synchronous")
-            self._engine.set_synchronous(level(value))
+            self._level = level(value)
+            if self._engine.file is not None:
+                self._engine.set_synchronous(self._level)
         elif name in self._fixed:
             raise from_sqlstate("42501", f"only connect() can set {name}")
         elif value != _LATER[name]:
