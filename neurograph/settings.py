@@ -100,8 +100,6 @@ class Settings(MutableMapping[str, Any]):
     def clear(self) -> None:
         """Reset all that SET can change."""
         del self["busy_timeout"]
-        if self["synchronous"] != self._synchronous:
-            del self["synchronous"]
 
     def __iter__(self) -> Iterator[str]:
         return iter(("busy_timeout", "synchronous", *self._fixed, *_LATER))

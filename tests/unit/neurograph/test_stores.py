@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -463,6 +465,34 @@ def test_use_after_close(world: Path) -> None:
         assert state_of(use) == "08003"
     assert rows.fetchall() == [("a",), ("b",)]
     assert rows.arrow().num_rows == 2
+
+
+def test_closing_while_others_are_at_work(world: Path) -> None:
+    for _ in range(5):
+        db = ng.connect(world)
+        seen: list[str] = []
+
+        def work(db: ng.Database = db, seen: list[str] = seen) -> None:
+            try:
+                while True:
+                    with db.transaction():
+                        db.tokens.create(coords=ZERO)
+                        db.tokens.create(coords=ZERO)
+                    db.execute("SELECT type, count(*) FROM tokens GROUP BY type").fetchall()
+            except ng.Error as error:
+                seen.append(error.sqlstate)
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.1)
+        db.close()
+        for thread in threads:
+            thread.join()
+        # Cancelled where it was, or refused at the next call; a transaction that lost its session is none.
+        assert len(seen) == 3 and set(seen) <= {"08003", "57014", "25P01"}
+        with ng.connect(world) as db:
+            assert db.tokens.count() % 2 == 0 and db.check()["ok"]
 
 
 def test_closing_the_runtime_closes_the_database(world: Path) -> None:
