@@ -15,7 +15,7 @@ use crate::snapshot::Snapshot;
 use crate::token::Token;
 
 /// Segments with their numbers.
-pub type Numbered<R> = Vec<(usize, crate::segment::Segment<R>)>;
+pub(super) type Numbered<R> = Vec<(usize, crate::segment::Segment<R>)>;
 
 impl Snapshot {
     /// The snapshot of these tables, with every index but the spatial one, which is left to the background.
