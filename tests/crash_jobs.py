@@ -1,7 +1,7 @@
 """What the processes do that the crash tests start, stop, kill and fork: `python crash_jobs.py JOB ARGUMENT…`.
 
-`nursery` imports the SDK once and forks a process for every line of JSON it reads, before any store is open in it: so
-a process costs milliseconds. Acknowledgements are written to a pipe or a file after the call has returned, never before.
+`nursery` imports the SDK once and forks a process for every line of JSON it reads, before any store is open in
+it: so a process costs milliseconds. Acknowledgements are written after the call has returned, never before.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def meddle(path: str, seed: str) -> None:
 
 
 def write_pairs(path: str, board: str, writer: str, count: str) -> None:
-    """Two rows with the same number, raised in one transaction, for ever; the number acknowledged stands on the board."""
+    """Raise the number in two rows in one transaction, for ever; the acknowledged one stands on the board."""
     import numpy as np
 
     acknowledged = np.memmap(board, dtype=np.int64, mode="r+")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Callable
@@ -40,7 +41,7 @@ def test_the_model_moves() -> None:
     for number in range(50):
         states.append(model)
         model = jobs.model_of(model, 1, number)
-    assert sum(a != b for a, b in zip(states, states[1:], strict=False)) > 35
+    assert sum(a != b for a, b in itertools.pairwise(states)) > 35
 
 
 @pytest.mark.parametrize("tail", [b"\0" * 4096, b"\xff" * 77])

@@ -202,10 +202,10 @@ fn a_process_killed_in_any_call_leaves_a_store_that_opens_whole() {
     let room = Room::fast();
     for round in 0..if soak() { 8 } else { 1 } {
         let seed = Rng::part(seed, 1, round).next() >> 1;
-        let (files, _) = base(seed, round % 2 == 0);
+        let ((files, _), nothing) = (base(seed, round % 2 == 0), Files::new());
         for (fault, from) in [("kill", BEFORE), ("half", BEFORE), ("kill", 0), ("half", 0)] {
             for n in 1.. {
-                restore(if from == 0 { &Files::new() } else { &files }, room.path());
+                restore(if from == 0 { &nothing } else { &files }, room.path());
                 let arguments = [
                     ("STORE", room.join("world.ng").display().to_string()),
                     ("WORK_SEED", seed.to_string()),

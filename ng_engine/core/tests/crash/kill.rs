@@ -187,3 +187,21 @@ fn the_model_can_tell_one_commit_from_the_next() {
     let changed = (0..200).filter(|n| model::after(7, 0, *n, mix) != model::after(7, 0, n + 1, mix)).count();
     assert!(changed > 120, "only {changed} of 200 commits change anything");
 }
+
+#[test]
+fn the_model_does_what_a_store_does() {
+    for (seed, alone) in [(1, true), (2, true), (3, false)] {
+        let mix = Mix { alone, bulk: false };
+        let store = ng_core::runtime_storage::RuntimeStorage::memory(None).unwrap();
+        drive::prepare(&store).unwrap();
+        let mut model = Model::default();
+        for number in 0..300 {
+            let commit = commit(seed, 0, number, mix);
+            drive::run(&store, &commit).unwrap_or_else(|error| panic!("{}: {error}: {commit:?}", error.sqlstate));
+            model.commit(&commit);
+            let is = read_all(&store).unwrap();
+            assert!(is == model, "seed {seed}, commit {number} {commit:?}: {}", difference(&is, &model));
+            assert!(is.lane(0) == model, "everything is of the one lane");
+        }
+    }
+}

@@ -5,7 +5,7 @@
 //! bugs (`planted.rs`) and controls must be caught. `SEED` repeats a run, `SOAK` makes it the campaign.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub, reason = "a test")]
 
 mod child;
 mod damage;
