@@ -19,6 +19,7 @@ pub mod guardian;
 pub mod index;
 pub mod metric;
 pub mod ops;
+pub mod redo;
 pub mod request;
 pub mod runtime_storage;
 pub mod segment;

@@ -2,7 +2,11 @@
 //!
 //! Readers take the current snapshot and never wait. One writer at a time makes the next one and publishes it whole.
 
+pub mod assemble;
+pub mod codec;
+pub mod file;
 mod gardener;
+pub mod state;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
