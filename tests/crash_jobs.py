@@ -173,7 +173,7 @@ def meddle(path: str, seed: str) -> None:
         if order == "commit":
             apply(db, int(seed), int(argument))
         else:
-            for name in (path, f"{path}-wal", f"{path}-shm", f"{path}.ng-mark"):
+            for name in (path, f"{path}-wal", f"{path}-shm", f"{path}-mark"):
                 if os.path.exists(name):
                     with open(name, "rb") as file:
                         hashlib.sha256(file.read()).digest()

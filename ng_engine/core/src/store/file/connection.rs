@@ -76,7 +76,7 @@ impl Handle {
 
     /// What a commit waits for; read back.
     pub(super) fn synchronous(&self, path: &Path, synchronous: Synchronous) -> Result<()> {
-        let wanted = synchronous as i64;
+        let wanted = if planted!("ack-before-sync") { 0 } else { synchronous as i64 };
         let found = self
             .pragma_update(None, "synchronous", wanted)
             .and_then(|()| self.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)))
