@@ -64,7 +64,7 @@ struct State {
     calls: u64,
     /// Whether the fault was met.
     hit: bool,
-    /// The failing call was a sync.
+    /// A sync was made to fail.
     sync: bool,
     recording: bool,
     events: Vec<Event>,
@@ -107,7 +107,7 @@ impl Watch {
         whole(&self.state).fault = None;
     }
 
-    /// Whether the fault was met, and whether by a sync.
+    /// Whether the fault was met, and whether a sync has failed.
     pub fn hit(&self) -> (bool, bool) {
         let state = whole(&self.state);
         (state.hit, state.sync)
@@ -291,7 +291,7 @@ impl Watch {
             return Verdict::Go;
         }
         if state.calls == n {
-            (state.hit, state.sync) = (true, sync);
+            state.hit = true;
         }
         match fault {
             Fault::KillHalfWay if length > 1 => Verdict::Short(length / 2),
@@ -303,7 +303,10 @@ impl Watch {
             Fault::ShortThenFull if state.calls == n && length > 1 => Verdict::Short(length / 2),
             Fault::ShortThenFull if length == 0 => Verdict::Go,
             Fault::Full | Fault::ShortThenFull if !sync => Verdict::Fail(libc::ENOSPC),
-            _ => Verdict::Fail(libc::EIO),
+            _ => {
+                state.sync |= sync;
+                Verdict::Fail(libc::EIO)
+            }
         }
     }
 }

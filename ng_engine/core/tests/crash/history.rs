@@ -26,7 +26,7 @@ pub fn serve() {
         let line = line.unwrap();
         match line.split_once(' ').unwrap() {
             ("open", path) => store = Some(drive::open(Path::new(path)).unwrap()),
-            ("close", _) => store.take().unwrap().close().unwrap(),
+            ("close", _) => store.take().unwrap().close(),
             ("commit", seed) => drive::run(store.as_ref().unwrap(), &commit(seed.parse().unwrap(), 0, 0, MIX)).unwrap(),
             _ => panic!("{line}"),
         }
@@ -110,7 +110,7 @@ impl History<'_> {
                 "open once more".into()
             }
             34..36 => {
-                self.open.remove(at).close().map_err(tell)?;
+                self.open.remove(at).close();
                 if self.open.is_empty() {
                     self.open.push(drive::open(&self.path).map_err(tell)?);
                 }
@@ -118,7 +118,7 @@ impl History<'_> {
             }
             36 => {
                 while let Some(store) = self.open.pop() {
-                    store.close().map_err(tell)?;
+                    store.close();
                 }
                 self.open.push(drive::open(&self.path).map_err(tell)?);
                 "close all and open again".into()
@@ -131,7 +131,7 @@ impl History<'_> {
                 if is != self.model {
                     return Err(format!("the backup has lost something: {}", difference(&is, &self.model)));
                 }
-                copied.close().map_err(tell)?;
+                copied.close();
                 "backup".into()
             }
             38 => {
@@ -181,7 +181,7 @@ fn run(steps: &[u64], other: &mut Other) -> Result<(), String> {
     if history.other_has_it {
         history.other.tell("close it")?;
     }
-    history.open.drain(..).for_each(|store| drop(store.close()));
+    history.open.drain(..).for_each(|store| store.close());
     outcome.map_err(|wrong| format!("{wrong}\nafter\n{:.3000}", told.join("\n")))
 }
 

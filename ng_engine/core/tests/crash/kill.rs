@@ -150,7 +150,7 @@ impl Course {
         if thoroughly {
             assert_eq!(store.check_file().unwrap(), [], "seed {seed}");
         }
-        store.close().unwrap();
+        store.close();
     }
 }
 
@@ -163,7 +163,7 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
     while figures.get("kills") < kills {
         let room = if rng.once_in(3) { Room::on_disk() } else { Room::fast() };
         let mut course = Course::new(room.join("world.ng"), &mut rng);
-        drive::create(&course.path).unwrap().close().unwrap();
+        drive::create(&course.path).unwrap().close();
         let until = (figures.get("kills") + PER_STORE).min(kills);
         while figures.get("kills") < until {
             course.killed(&mut rng, &mut figures);

@@ -10,7 +10,7 @@ use crate::drive::{self, difference, read_all};
 use crate::figures::Figures;
 use crate::model::{Mix, Model, after, commit};
 use crate::room::Room;
-use crate::seeds::{Rng, base_seed, times};
+use crate::seeds::{Rng, base_seed, soak, times};
 
 /// What a cut did to a store.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,9 +30,9 @@ fn cuts(seed: u64, synchronous: Synchronous, number: u64, mut judge: impl FnMut(
     let room = Room::fast();
     let mut rng = Rng::new(seed);
     let lanes: u64 = *rng.pick(&[1, 1, 3]);
-    let mix = Mix { alone: lanes == 1, bulk: lanes == 1 && rng.once_in(6) };
+    let mix = Mix { alone: lanes == 1, bulk: lanes == 1 && rng.once_in(if soak() { 20 } else { 40 }) };
     let path = room.join("world.ng");
-    drive::create(&path).unwrap().close().unwrap();
+    drive::create(&path).unwrap().close();
     let base = contents(room.path());
     let watch = Watch::record(room.path());
     let store = drive::open_with(&path, synchronous).unwrap();
@@ -54,7 +54,7 @@ fn cuts(seed: u64, synchronous: Synchronous, number: u64, mut judge: impl FnMut(
             });
         }
     });
-    store.close().unwrap();
+    store.close();
     let trace = watch.trace();
     let cut_room = room.join("cut");
     for _ in 0..number {
@@ -75,7 +75,7 @@ fn outcome(path: &Path, seed: u64, mix: Mix, lanes: u64, cut: &Cut) -> Outcome {
         Ok(held) => held,
         Err(wrong) => return Outcome::Wrong(wrong),
     };
-    store.close().unwrap();
+    store.close();
     let mut earlier = false;
     for lane in 0..lanes {
         let is = held.lane(lane);

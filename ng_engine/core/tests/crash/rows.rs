@@ -37,7 +37,7 @@ fn store(room: &Room, seed: u64) -> (PathBuf, PathBuf, Model) {
     (60..80).for_each(|number| run(&commit(seed, 0, number, MIX)));
     // As a killed process leaves it: what is in the log alone is in no segment.
     restore(&contents(room.path()), &room.join("now"));
-    store.close().unwrap();
+    store.close();
     (room.join("now"), past, model)
 }
 
@@ -134,7 +134,7 @@ fn rows_of_another_place_or_time_are_told() {
                 let problems = store.check_file().unwrap();
                 assert!(!findable || !problems.is_empty(), "{context}: the check finds nothing");
                 figures.add("right", 1);
-                let _ = store.close();
+                store.close();
             }
         }
     }
