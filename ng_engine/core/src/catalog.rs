@@ -75,6 +75,11 @@ impl TypeNames {
         (0u16..).zip(&self.names).filter(|(code, name)| self.codes.get(*name) == Some(code)).map(|(c, n)| (&**n, c))
     }
 
+    /// Whether the code is in use.
+    pub fn has(&self, code: u16) -> bool {
+        self.names.get(code as usize).is_some_and(|name| !name.starts_with('#'))
+    }
+
     /// How many codes there are, gaps included.
     pub fn len(&self) -> usize {
         self.names.len()
@@ -88,6 +93,21 @@ impl TypeNames {
     /// The Arrow dictionary of the `type` column: index = code.
     pub fn dictionary(&self) -> ArrayRef {
         self.dictionary.get_or_init(|| Arc::new(StringArray::from_iter_values(self.names.iter()))).clone()
+    }
+
+    /// Names that users have added, in the order of their codes.
+    pub fn own_names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().skip(FIRST_USER_TYPE as usize).map(|name| &**name)
+    }
+
+    fn add_all<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> Result<()> {
+        for name in names {
+            if self.code(name).is_some() {
+                return Err(Error::invalid_text(format!("type \"{}\" is listed twice", name.escape_debug())));
+            }
+            self.add(name)?;
+        }
+        Ok(())
     }
 
     /// Give a new name its code.
@@ -134,6 +154,19 @@ impl Catalog {
             token_types: Arc::new(TypeNames::with_builtins(ENTITY_TYPES.into_iter())),
             connection_types: Arc::new(TypeNames::with_builtins(FAMILIES.iter().flat_map(|f| f.members))),
         })
+    }
+
+    /// The catalog of a store with these axes and types of its own, in the order of their codes.
+    pub fn restore<'a>(
+        axes: &[String],
+        token_types: impl Iterator<Item = &'a str>,
+        connection_types: impl Iterator<Item = &'a str>,
+    ) -> Result<Self> {
+        let mut catalog = Self::new(Some(axes))?;
+        Arc::make_mut(&mut catalog.token_types).add_all(token_types)?;
+        Arc::make_mut(&mut catalog.connection_types).add_all(connection_types)?;
+        catalog.touch();
+        Ok(catalog)
     }
 
     /// The axis (0…7) of a name: the store's own, or `l1`…`l8`.

@@ -6,6 +6,7 @@
 
 mod arrays;
 pub mod batch;
+pub mod cancel;
 pub mod catalog;
 pub mod cdna;
 pub mod chunk;
@@ -18,6 +19,7 @@ pub mod guardian;
 pub mod index;
 pub mod metric;
 pub mod ops;
+pub mod redo;
 pub mod request;
 pub mod runtime_storage;
 pub mod segment;

@@ -10,6 +10,12 @@ use std::sync::{Arc, LazyLock};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use parking_lot::RwLock;
+use rayon::prelude::*;
+
+use crate::ops::on_pool;
+
+use crate::cancel::Cancel;
+use crate::error::Result;
 
 const SHARDS: usize = 64;
 /// A value that comes and goes leaves this many dead candidates behind at the most.
@@ -33,6 +39,24 @@ pub struct RowMap {
     shards: Box<[Arc<RwLock<HashTable<Entry>>>]>,
 }
 
+/// Entries on their way into a map, by shard.
+pub struct Scattered {
+    shards: Vec<Vec<Entry>>,
+}
+
+impl Default for Scattered {
+    fn default() -> Self {
+        Self { shards: vec![Vec::new(); SHARDS] }
+    }
+}
+
+impl Scattered {
+    /// Note that `row` has a value of this hash.
+    pub fn push(&mut self, hash: u64, row: u32) {
+        self.shards[RowMap::shard_number(hash)].push(Entry { hash: hash as u32, row });
+    }
+}
+
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 impl Default for RowMap {
@@ -47,13 +71,43 @@ impl RowMap {
         HASHER.hash_one(value)
     }
 
-    /// A map of (hash, row) pairs.
-    pub fn build(entries: impl Iterator<Item = (u64, u32)>) -> Self {
-        let map = Self::default();
-        entries.for_each(|(hash, row)| {
-            map.insert_new(hash, row);
-        });
-        map
+    /// A map of (hash, row) pairs; rows that have no value give none.
+    pub fn build(entries: impl Iterator<Item = Option<(u64, u32)>>, cancel: &Cancel) -> Result<Self> {
+        let (map, mut pace) = (Self::default(), cancel.pace());
+        for entry in entries {
+            pace.tick()?;
+            if let Some((hash, row)) = entry {
+                map.insert_new(hash, row);
+            }
+        }
+        Ok(map)
+    }
+
+    /// A map of what `entries` lists for each of so many parts, made on the engine's threads.
+    pub fn build_parts(parts: usize, cancel: &Cancel, entries: impl Fn(usize, &mut Scattered) + Sync) -> Result<Self> {
+        on_pool(cancel, || {
+            let runs = (4 * rayon::current_num_threads()).min(parts);
+            let scattered: Vec<Scattered> = (0..runs)
+                .into_par_iter()
+                .map(|run| {
+                    let mut scattered = Scattered::default();
+                    for part in run * parts / runs..(run + 1) * parts / runs {
+                        cancel.check()?;
+                        entries(part, &mut scattered);
+                    }
+                    Ok(scattered)
+                })
+                .collect::<Result<_>>()?;
+            let shards = (0..SHARDS).into_par_iter().map(|shard| {
+                cancel.check()?;
+                let mut table = HashTable::with_capacity(scattered.iter().map(|s| s.shards[shard].len()).sum());
+                for entry in scattered.iter().flat_map(|s| &s.shards[shard]) {
+                    table.insert_unique(Entry::wide(entry.hash), *entry, |e| Entry::wide(e.hash));
+                }
+                Ok(Arc::new(RwLock::new(table)))
+            });
+            Ok(Self { shards: shards.collect::<Result<Vec<_>>>()?.into() })
+        })
     }
 
     fn shard(&self, hash: u64) -> &RwLock<HashTable<Entry>> {
