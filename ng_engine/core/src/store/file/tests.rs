@@ -1,6 +1,7 @@
 //! Two connections, two processes, damaged files: what the store's file promises.
 
 mod basics;
+mod damage;
 mod failing;
 mod fork;
 mod opening;
