@@ -7,6 +7,7 @@
 #[macro_use]
 mod faults;
 
+mod backup;
 mod checksum;
 mod connection;
 mod create;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
+pub use backup::Restate;
 use checksum::Checksum;
 use connection::{Handle, TABLES};
 pub use create::{create, identity};
