@@ -78,7 +78,7 @@ fn lived(scratch: &Scratch, in_log: u64) -> BTreeMap<&'static str, Vec<u8>> {
         log.append(&entry(version), chain).unwrap();
         if version % 5 == 0 {
             log.put_segment(version / 10, version, &vec![version as u8; 20_000]).unwrap();
-            log.put_segment(1 << 32 | version / 20, version, &vec![version as u8; 3_000]).unwrap();
+            log.put_segment((1 << 32) | (version / 20), version, &vec![version as u8; 3_000]).unwrap();
             let heads = log.read(|reader| reader.heads()).unwrap();
             log.put_state(&list(&heads)).unwrap();
             log.trim(version, 20, 1 << 20).unwrap();
