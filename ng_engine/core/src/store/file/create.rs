@@ -42,9 +42,7 @@ pub fn create(path: &Path, state: &[u8]) -> Result<bool> {
     // Through symbolic links, also to a file that is not there yet.
     let path = &resolve(path)?;
     if identity(path)?.is_none() {
-        let built = build(path, |connection| {
-            fill(connection, &new_uuid(), state).map_err(|error| failure::sqlite(path, error))
-        })?;
+        let built = build(path, |connection| fill(connection, &new_uuid(), state))?;
         return link(&built, path);
     }
     if fs::metadata(path).is_ok_and(|found| found.len() > 0 && !header::may_be_unfinished(path)) {
@@ -85,7 +83,7 @@ fn initialise(path: &Path, handle: &Handle, state: &[u8]) -> Result<bool> {
 }
 
 /// A complete file beside its future name, on the disk; `fill` runs inside one transaction.
-pub(super) fn build(path: &Path, fill: impl FnOnce(&Connection) -> Result<()>) -> Result<PathBuf> {
+pub(super) fn build(path: &Path, fill: impl FnOnce(&Connection) -> rusqlite::Result<()>) -> Result<PathBuf> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".tmp-{}", std::process::id()));
@@ -98,13 +96,15 @@ pub(super) fn build(path: &Path, fill: impl FnOnce(&Connection) -> Result<()>) -
     remove(&name);
     let work = || {
         let handle = Handle::make(&name)?;
-        let failed = |error| failure::sqlite(&name, error);
-        // The file is synced whole before it gets its name.
-        handle.execute_batch("PRAGMA synchronous = OFF").map_err(failed)?;
-        format(&handle).map_err(failed)?;
-        handle.execute_batch("BEGIN EXCLUSIVE").map_err(failed)?;
-        fill(&handle)?;
-        handle.execute_batch("COMMIT").map_err(failed)?;
+        let filled = (|| {
+            // The file is synced whole before it gets its name.
+            handle.execute_batch("PRAGMA synchronous = OFF")?;
+            format(&handle)?;
+            handle.execute_batch("BEGIN EXCLUSIVE")?;
+            fill(&handle)?;
+            handle.execute_batch("COMMIT")
+        })();
+        filled.map_err(|error| failure::sqlite(&name, error))?;
         drop(handle);
         sync(&name).map_err(|error| failure::system(&name, &error))
     };

@@ -7,7 +7,6 @@
 #[macro_use]
 mod faults;
 
-mod backup;
 mod checksum;
 mod connection;
 mod create;
@@ -31,7 +30,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
-pub use backup::Restate;
 use checksum::Checksum;
 use connection::{Handle, TABLES};
 pub use create::{create, identity};

@@ -183,39 +183,3 @@ fn the_keeper_moves_the_log_into_the_file() {
     assert_eq!(file.bytes().1, 0);
     assert_eq!(follower.read(|reader| reader.newest()).unwrap(), 22);
 }
-
-#[test]
-fn a_backup_is_complete_or_absent_and_a_store_of_its_own() {
-    let scratch = Scratch::new();
-    let (file, mut log, _follower) = made(&scratch);
-    for _ in 0..5 {
-        commit(&mut log).unwrap();
-    }
-    begin(&mut log).unwrap();
-    log.put_segment(3, 5, b"rows").unwrap();
-    log.trim(2, 0, 0).unwrap();
-    log.commit(5).unwrap();
-    let path = scratch.0.join("copy.ng");
-    let cancelled = file.backup(&path, &mut |state, _| Ok(state.to_vec()), &mut || Err(Error::cancelled("no more")));
-    assert_eq!(cancelled.unwrap_err().sqlstate, "57014");
-    begin(&mut log).unwrap();
-    log.put_segment(4, 6, b"not yet").unwrap();
-    let restate = &mut |state: &[u8], heads: &[SegmentHead]| Ok([state, &heads[0].crc.to_le_bytes()].concat());
-    file.backup(&path, restate, &mut || Ok(())).unwrap();
-    log.rollback();
-    assert_eq!(file.backup(&path, restate, &mut || Ok(())).unwrap_err().sqlstate, "58P02");
-    assert_eq!(file.backup(&scratch.store(), restate, &mut || Ok(())).unwrap_err().sqlstate, "58P02");
-    let (copy, mut log, mut follower) = open(&path);
-    assert_ne!(copy.uuid(), file.uuid());
-    let (found, state, heads, segment) = follower
-        .read(|reader| Ok((versions(reader, 2)?, reader.state()?, reader.heads()?, reader.segment(3)?)))
-        .unwrap();
-    assert_eq!(found, (Coverage::Complete, vec![3, 4, 5]));
-    assert_eq!((heads.len(), segment), (1, (5, b"rows".to_vec())));
-    assert_eq!(state, [&b"born"[..], &heads[0].crc.to_le_bytes()].concat());
-    assert_eq!(commit(&mut log).unwrap(), 6);
-    let left = fs::read_dir(&scratch.0)
-        .unwrap()
-        .filter(|found| found.as_ref().unwrap().file_name().to_string_lossy().contains(".tmp-"));
-    assert_eq!(left.count(), 0);
-}
