@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 /// The native module `ng_engine._native`.
 #[pymodule(gil_used = true)]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    enter::notice_signals();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<arrow::PyRelation>()?;
     module.add_class::<runtime_storage::PyRuntimeStorage>()

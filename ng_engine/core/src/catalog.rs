@@ -75,6 +75,11 @@ impl TypeNames {
         (0u16..).zip(&self.names).filter(|(code, name)| self.codes.get(*name) == Some(code)).map(|(c, n)| (&**n, c))
     }
 
+    /// Whether the code is in use.
+    pub fn has(&self, code: u16) -> bool {
+        self.names.get(code as usize).is_some_and(|name| !name.starts_with('#'))
+    }
+
     /// How many codes there are, gaps included.
     pub fn len(&self) -> usize {
         self.names.len()
@@ -88,6 +93,21 @@ impl TypeNames {
     /// The Arrow dictionary of the `type` column: index = code.
     pub fn dictionary(&self) -> ArrayRef {
         self.dictionary.get_or_init(|| Arc::new(StringArray::from_iter_values(self.names.iter()))).clone()
+    }
+
+    /// Names that users have added, in the order of their codes.
+    pub fn own_names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().skip(FIRST_USER_TYPE as usize).map(|name| &**name)
+    }
+
+    fn add_all<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> Result<()> {
+        for name in names {
+            if self.code(name).is_some() {
+                return Err(Error::invalid_text(format!("type \"{}\" is listed twice", name.escape_debug())));
+            }
+            self.add(name)?;
+        }
+        Ok(())
     }
 
     /// Give a new name its code.
@@ -136,6 +156,19 @@ impl Catalog {
         })
     }
 
+    /// The catalog of a store with these axes and types of its own, in the order of their codes.
+    pub fn restore<'a>(
+        axes: &[String],
+        token_types: impl Iterator<Item = &'a str>,
+        connection_types: impl Iterator<Item = &'a str>,
+    ) -> Result<Self> {
+        let mut catalog = Self::new(Some(axes))?;
+        Arc::make_mut(&mut catalog.token_types).add_all(token_types)?;
+        Arc::make_mut(&mut catalog.connection_types).add_all(connection_types)?;
+        catalog.touch();
+        Ok(catalog)
+    }
+
     /// The axis (0…7) of a name: the store's own, or `l1`…`l8`.
     pub fn axis(&self, name: &str) -> Option<usize> {
         let own = self.axes.iter().position(|a| a.eq_ignore_ascii_case(name));
@@ -143,6 +176,14 @@ impl Catalog {
             [b'l' | b'L', digit @ b'1'..=b'8'] => Some((digit - b'1') as usize),
             _ => None,
         })
+    }
+
+    /// Whether the other has the same axes and types.
+    pub fn same_names(&self, other: &Self) -> bool {
+        let same = |a: &TypeNames, b: &TypeNames| a.names == b.names;
+        self.axes == other.axes
+            && same(&self.token_types, &other.token_types)
+            && same(&self.connection_types, &other.connection_types)
     }
 
     /// Move to a version that no other catalog has, not even one that was rolled back.

@@ -5,6 +5,10 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::metric::Metric;
 
+mod image;
+
+pub(crate) use image::CdnaImage;
+
 /// Bits of a profile's `flags`.
 pub mod flags {
     /// Writes are checked against the profile, not for integrity alone.

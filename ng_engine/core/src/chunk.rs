@@ -13,7 +13,7 @@ use crate::segment::SEGMENT_ROWS;
 /// What `calloc` gives without touching the memory, so an empty chunk costs no pages.
 const ALIGNMENT: usize = 16;
 
-/// Plain values for which all-zero bytes are valid.
+/// Plain values for which any bytes are valid.
 pub trait Cell: Copy + Send + Sync + 'static {}
 impl Cell for u8 {}
 impl Cell for u16 {}
@@ -72,6 +72,17 @@ impl<T: Cell> Chunk<T> {
         Arc::new(copy)
     }
 
+    /// A chunk that begins with the values of these bytes; `None` if they are not a whole number of them, or too many.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Arc<Self>> {
+        if !bytes.len().is_multiple_of(size_of::<T>()) || bytes.len() > size_of::<T>() * SEGMENT_ROWS {
+            return None;
+        }
+        let chunk = Self::default();
+        // SAFETY: the allocation is at least as large; any bytes are a valid `T` by `Cell`; nobody else has the chunk yet.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), chunk.cells.as_ptr().cast(), bytes.len()) };
+        Some(Arc::new(chunk))
+    }
+
     /// The same prefix, in an allocation of its own unless this one is not shared.
     pub fn make_mut(this: &mut Arc<Self>, len: usize) -> &mut [T] {
         if Arc::get_mut(this).is_none() {
@@ -127,6 +138,15 @@ impl TextChunk {
     /// The same behind a pointer, if there is a column.
     pub fn copy(this: &Option<Arc<Self>>, len: usize) -> Option<Arc<Self>> {
         this.as_ref().map(|chunk| Arc::new(chunk.prefix(len)))
+    }
+
+    /// A column that begins with these texts; those beyond a segment's rows are left out.
+    pub fn from_texts(texts: impl Iterator<Item = Option<Arc<str>>>) -> Arc<Self> {
+        let mut chunk = Self::default();
+        for (slot, text) in chunk.slots.iter_mut().zip(texts) {
+            *slot.get_mut() = text;
+        }
+        Arc::new(chunk)
     }
 
     /// The text of a slot that has been written.

@@ -3,21 +3,28 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+mod replay;
+mod rows;
+
+use crate::cancel::Cancel;
 use crate::cdna::Cdna;
-use crate::chunk::{Chunk, TextChunk};
 use crate::connection::{Connection, DEFAULT_TYPE};
 use crate::error::{Error, Result};
 use crate::guardian::{self, Change};
 use crate::index::adjacency::{Adjacency, Direction, Link};
 use crate::index::keys::RowMap;
+use crate::memory::{Allowance, CONNECTION_BYTES, TEXT_BYTES, TOKEN_BYTES};
+use crate::redo::{Header, Recorder, Redo};
 use crate::request::{ConnectionPatch, NewConnection, NewToken, OnConflict, TokenPatch};
-use crate::segment::Table;
 use crate::snapshot::{Snapshot, TokenRef};
 use crate::token::{DEFAULT_WEIGHT, Token, check_coords, check_id, check_key, check_props, flags};
 use crate::vocabulary::{Mutability, default_mutability};
 
 /// From this many new connections on, the graph index is rebuilt rather than extended.
 const BULK: usize = 1 << 16;
+
+/// What a row that is written counts for: it takes about as long as so many that are looked at.
+pub(crate) const ROW: u32 = 16;
 
 /// Ids are exposed as signed.
 const LAST_ID: u64 = i64::MAX as u64;
@@ -29,6 +36,12 @@ pub struct Working {
     changed: bool,
     /// Links listed in the graph index, in order.
     links: Vec<Link>,
+    memory: Allowance,
+    /// How many links there were each time that another graph index took the place of the one they are listed in.
+    replaced: Vec<usize>,
+    /// Writes down what is done, for a store with a log.
+    recorder: Option<Recorder>,
+    cancel: Cancel,
 }
 
 /// A state to come back to.
@@ -37,6 +50,8 @@ pub struct Mark {
     snapshot: Snapshot,
     changed: bool,
     links: usize,
+    replaced: usize,
+    recorded: Option<usize>,
     /// Slots claimed in the tails then: by this writer, or by others whose rows must not be overwritten.
     claimed: (u32, u32),
 }
@@ -49,14 +64,47 @@ pub fn now() -> i64 {
 impl Working {
     /// Start a single statement from a snapshot.
     pub fn new(base: &Snapshot) -> Self {
-        Self { snapshot: base.clone(), now: now(), changed: false, links: Vec::new() }
+        let mut working = Self {
+            snapshot: base.clone(),
+            now: now(),
+            changed: false,
+            links: Vec::new(),
+            memory: Allowance::default(),
+            replaced: Vec::new(),
+            recorder: None,
+            cancel: Cancel::default(),
+        };
+        working.stamp();
+        working
     }
 
     /// Start a transaction, whose readers see what nobody else does.
     pub fn transaction(base: &Snapshot) -> Self {
         let mut working = Self::new(base);
-        working.snapshot.adjacency = Arc::new(base.adjacency.with_own(&[]));
+        working.snapshot.adjacency = Arc::new(base.adjacency.with_own(&[], base.connections.extent()));
         working
+    }
+
+    /// Write down from now on what is done; before anything is.
+    pub fn record(&mut self) {
+        debug_assert!(!self.changed);
+        self.recorder = Some(Recorder::new(self.header()));
+    }
+
+    /// The time that its rows carry, in microseconds since 1970.
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// What is changed from here on belongs to the version after this one.
+    fn stamp(&mut self) {
+        let next = self.snapshot.version + 1;
+        self.snapshot.tokens.stamp(next);
+        self.snapshot.connections.stamp(next);
+    }
+
+    fn header(&self) -> Header {
+        Header { at: self.now, extents: (self.snapshot.tokens.extent(), self.snapshot.connections.extent()) }
     }
 
     /// The state so far.
@@ -64,9 +112,24 @@ impl Working {
         &self.snapshot
     }
 
-    /// Whether anything was written.
+    /// Whether anything was written since the start, or since the commit that was ended last.
     pub fn changed(&self) -> bool {
         self.changed
+    }
+
+    /// Let the next statement be ended by `cancel`, and take no more than `memory`.
+    pub fn bound_by(&mut self, cancel: Cancel, memory: Allowance) {
+        (self.cancel, self.memory) = (cancel, memory);
+    }
+
+    /// What the present statement may take.
+    pub fn memory(&self) -> &Allowance {
+        &self.memory
+    }
+
+    /// What may end the present statement early: every loop of one looks at it.
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
     }
 
     /// The state so far, to come back to.
@@ -75,25 +138,51 @@ impl Working {
             snapshot: self.snapshot.clone(),
             changed: self.changed,
             links: self.links.len(),
+            replaced: self.replaced.len(),
+            recorded: self.recorder.as_ref().and_then(Recorder::mark),
             claimed: (self.snapshot.tokens.claimed(), self.snapshot.connections.claimed()),
         }
     }
 
     /// Go back. `exposed` says that somebody may hold rows written since, which are then never overwritten.
     pub fn restore(&mut self, mark: Mark, exposed: bool) {
-        let undone = self.links.split_off(mark.links);
-        let shared = Arc::ptr_eq(&self.snapshot.adjacency, &mark.snapshot.adjacency);
+        // Of the links made since, those are listed in the mark's graph index that came before another took its place.
+        let listed = self.replaced.get(mark.replaced).copied().unwrap_or(self.links.len());
+        let undone = self.links[mark.links..listed].to_vec();
+        self.links.truncate(mark.links);
+        self.replaced.truncate(mark.replaced);
+        let same_commit = self.snapshot.version == mark.snapshot.version;
         self.snapshot = mark.snapshot;
         self.changed = mark.changed;
-        if exposed {
-            self.snapshot.adjacency = Arc::new(self.snapshot.adjacency.with_own(&self.links));
+        if exposed && self.snapshot.adjacency.has_own() {
+            // As the mark's rows begin where the transaction's did, the first row is not asked for again.
+            self.snapshot.adjacency = Arc::new(self.snapshot.adjacency.with_own(self.own_links(), 0));
         } else {
-            if shared {
-                undone.into_iter().rev().for_each(|link| self.snapshot.adjacency.pop(link));
-            }
+            undone.into_iter().rev().for_each(|link| self.snapshot.adjacency.pop(link));
+        }
+        if !exposed {
             self.snapshot.tokens.unclaim(mark.claimed.0);
             self.snapshot.connections.unclaim(mark.claimed.1);
         }
+        let header = self.header();
+        match &mut self.recorder {
+            Some(recorder) if same_commit => recorder.restore(mark.recorded),
+            Some(recorder) if self.changed => recorder.lose(header),
+            Some(recorder) => *recorder = Recorder::new(header),
+            None => {}
+        }
+    }
+
+    /// The links listed in the present graph index.
+    fn own_links(&self) -> &[Link] {
+        &self.links[self.replaced.last().copied().unwrap_or(0)..]
+    }
+
+    /// Put another graph index, which has every connection so far, in the place of the present one.
+    fn replace_adjacency(&mut self, adjacency: Adjacency) {
+        let (own, from) = (self.snapshot.adjacency.has_own(), adjacency.covered());
+        self.snapshot.adjacency = Arc::new(if own { adjacency.with_own(&[], from) } else { adjacency });
+        self.replaced.push(self.links.len());
     }
 
     /// Run one statement: if it fails, or panics, none of it remains.
@@ -110,14 +199,34 @@ impl Working {
         let mark = self.mark();
         let mut undo = Undo(self, Some(mark));
         let done = statement(undo.0)?;
+        // The last chance: from here on it is done.
+        undo.0.cancel.poll()?;
         undo.1 = None;
         Ok(done)
     }
 
-    /// The snapshot to publish.
-    pub fn finish(mut self) -> Snapshot {
+    /// End a commit and begin the next; what it did. Only when something was written.
+    pub fn end_commit(&mut self) -> Redo {
         self.snapshot.version += 1;
-        self.snapshot.adjacency = Arc::new(self.snapshot.adjacency.without_own(&self.links));
+        self.stamp();
+        self.changed = false;
+        self.now = now();
+        let header = self.header();
+        match &mut self.recorder {
+            Some(recorder) => recorder.end(header),
+            None => Redo::Operations(Vec::new()),
+        }
+    }
+
+    /// The snapshot to publish; a commit that was not ended is.
+    pub fn finish(mut self) -> Snapshot {
+        if self.changed {
+            self.recorder = None;
+            self.end_commit();
+        }
+        if self.snapshot.adjacency.has_own() {
+            self.snapshot.adjacency = Arc::new(self.snapshot.adjacency.without_own(self.own_links()));
+        }
         self.snapshot
     }
 
@@ -126,7 +235,7 @@ impl Working {
             return Ok(code);
         }
         guardian::check(&self.snapshot.cdna.active, Change::NewType(name))?;
-        Arc::make_mut(&mut self.snapshot.catalog).add_token_type(name)
+        self.add_token_type(name)
     }
 
     fn connection_type(&mut self, name: &str) -> Result<u16> {
@@ -134,7 +243,7 @@ impl Working {
             return Ok(code);
         }
         guardian::check(&self.snapshot.cdna.active, Change::NewType(name))?;
-        Arc::make_mut(&mut self.snapshot.catalog).add_connection_type(name)
+        self.add_connection_type(name)
     }
 
     /// Store a token; its id, or `None` where `on_conflict` leaves it out.
@@ -175,15 +284,8 @@ impl Working {
             props: new.props.map(Arc::from),
         };
         guardian::check(&self.snapshot.cdna.active, Change::Token(&token))?;
-        let row = self.snapshot.tokens.push(id, token)?;
-        if let Some(hash) = hash
-            && self.snapshot.keys.insert_new(hash, row)
-        {
-            let thinned = self.snapshot.keys.thinned(hash, |row| self.snapshot.tokens.is_live(row));
-            self.snapshot.keys = Arc::new(thinned);
-        }
-        self.snapshot.next_token = self.snapshot.next_token.max(id + 1);
-        self.changed = true;
+        self.memory.take(TOKEN_BYTES + text_bytes(&token.key) + text_bytes(&token.props))?;
+        self.push_token(token, hash)?;
         Ok(Some(id))
     }
 
@@ -230,42 +332,10 @@ impl Working {
         token.flags = patch.flags.unwrap_or(token.flags);
         token.updated_at = self.now;
         guardian::check(&self.snapshot.cdna.active, Change::Token(&token))?;
+        // What is shared with other versions is copied by the segment: of many rows this is about all.
+        self.memory.take(TOKEN_BYTES + text_bytes(&token.key) + text_bytes(&token.props))?;
         self.store_token(row, &old, token);
         Ok(())
-    }
-
-    fn store_token(&mut self, row: u32, old: &Token, new: Token) {
-        if new.coords != old.coords {
-            self.snapshot.moves += 1;
-            if self.snapshot.spatial.holds(row) {
-                Arc::make_mut(&mut self.snapshot.spatial).mark_stale(row);
-            }
-        }
-        if let Some(key) = new.key.as_deref().filter(|_| new.key != old.key) {
-            self.snapshot.keys.insert(RowMap::hash(key), row);
-        }
-        self.snapshot.tokens.update(row, |columns, len, slot| {
-            Chunk::make_mut(&mut columns.updated_at, len)[slot] = new.updated_at;
-            if new.coords != old.coords {
-                Chunk::make_mut(&mut columns.coords, len)[slot] = new.coords;
-            }
-            if new.weight != old.weight {
-                Chunk::make_mut(&mut columns.weight, len)[slot] = new.weight;
-            }
-            if new.kind != old.kind {
-                Chunk::make_mut(&mut columns.kind, len)[slot] = new.kind;
-            }
-            if new.flags != old.flags {
-                Chunk::make_mut(&mut columns.flags, len)[slot] = new.flags;
-            }
-            if new.key != old.key {
-                TextChunk::set(&mut columns.key, len, slot, new.key);
-            }
-            if new.props != old.props {
-                TextChunk::set(&mut columns.props, len, slot, new.props);
-            }
-        });
-        self.changed = true;
     }
 
     /// Delete a live token's row and its connections; how many connections went.
@@ -275,8 +345,7 @@ impl Working {
         connections.sort_unstable();
         connections.dedup();
         connections.iter().for_each(|connection| self.delete_connection(*connection));
-        self.snapshot.tokens.delete(row);
-        self.changed = true;
+        self.erase_token(row);
         connections.len()
     }
 
@@ -284,20 +353,20 @@ impl Working {
     pub fn clear(&mut self) -> usize {
         let tokens = self.snapshot.tokens.live();
         if tokens > 0 {
-            let old = &self.snapshot;
-            self.snapshot = Snapshot {
-                epoch: old.epoch + 1,
-                tokens: old.tokens.cleared(),
-                connections: old.connections.cleared(),
-                keys: Arc::default(),
-                triples: Arc::default(),
-                spatial: Arc::default(),
-                adjacency: Arc::default(),
-                ..old.clone()
-            };
-            self.changed = true;
+            self.clear_rows();
         }
         tokens
+    }
+
+    /// Drop deleted rows, which numbers the others anew; whether there were any.
+    pub fn compact(&mut self) -> Result<bool> {
+        let Snapshot { tokens, connections, .. } = &self.snapshot;
+        let rows = tokens.extent() as usize + connections.extent() as usize;
+        let worn = rows > tokens.live() + connections.live();
+        if worn {
+            self.compact_rows()?;
+        }
+        Ok(worn)
     }
 
     /// Store a connection; its id, or `None` where `on_conflict` leaves it out.
@@ -318,11 +387,14 @@ impl Working {
         let listed = !many || self.snapshot.adjacency.has_own() || guardian::limits_degrees(&self.snapshot.cdna.active);
         let mut ids = Vec::with_capacity(count.min(BULK));
         self.snapshot.triples.reserve(count.min(1 << 26));
+        let cancel = self.cancel.clone();
+        let mut pace = cancel.pace();
         for new in rows {
+            pace.ticks(ROW)?;
             ids.extend(self.connect(&new?, on_conflict, listed)?);
         }
         if !listed {
-            self.snapshot.adjacency = Arc::new(Adjacency::build(&self.snapshot));
+            self.replace_adjacency(Adjacency::build(&self.snapshot, &cancel)?);
         }
         Ok(ids)
     }
@@ -379,15 +451,8 @@ impl Working {
         };
         guardian::check(&self.snapshot.cdna.active, Change::Connection(&connection))?;
         self.check_degrees(source_row, target_row)?;
-        let row = self.snapshot.connections.push(id, connection)?;
-        self.snapshot.triples.insert_new(RowMap::hash(&(source, target, kind)), row);
-        if listed {
-            let link = Link { source: source_row, target: target_row, connection: row, kind };
-            self.snapshot.adjacency.push(link);
-            self.links.push(link);
-        }
-        self.snapshot.next_connection = self.snapshot.next_connection.max(id + 1);
-        self.changed = true;
+        self.memory.take(CONNECTION_BYTES + text_bytes(&connection.props))?;
+        self.push_connection(connection, source_row, target_row, listed)?;
         Ok(Some(id))
     }
 
@@ -429,43 +494,20 @@ impl Working {
             new.props = props.map(Arc::from);
         }
         guardian::check(&self.snapshot.cdna.active, Change::Connection(&new))?;
-        let now = self.now;
-        self.snapshot.connections.update(row, |columns, len, slot| {
-            Chunk::make_mut(&mut columns.updated_at, len)[slot] = now;
-            if new.weight != old.weight {
-                Chunk::make_mut(&mut columns.weight, len)[slot] = new.weight;
-            }
-            if new.confidence != old.confidence {
-                Chunk::make_mut(&mut columns.confidence, len)[slot] = new.confidence;
-            }
-            if new.rigidity != old.rigidity {
-                Chunk::make_mut(&mut columns.rigidity, len)[slot] = new.rigidity;
-            }
-            if new.mutability != old.mutability {
-                Chunk::make_mut(&mut columns.mutability, len)[slot] = new.mutability as u8;
-            }
-            if new.levels != old.levels {
-                Chunk::make_mut(&mut columns.levels, len)[slot] = new.levels;
-            }
-            if new.props != old.props {
-                TextChunk::set(&mut columns.props, len, slot, new.props);
-            }
-        });
-        self.changed = true;
+        self.memory.take(CONNECTION_BYTES + text_bytes(&new.props))?;
+        new.updated_at = self.now;
+        self.store_connection(row, &old, new);
         Ok(())
     }
 
     /// Delete a live connection's row.
     pub fn delete_connection(&mut self, row: u32) {
-        self.snapshot.connections.delete(row);
-        self.changed = true;
+        self.erase_connection(row);
     }
 
     /// Put another profile in force.
     pub fn set_cdna(&mut self, cdna: Cdna) {
-        Arc::make_mut(&mut self.snapshot.catalog).touch();
-        self.snapshot.cdna = Arc::new(cdna);
-        self.changed = true;
+        self.put_cdna(cdna);
     }
 
     /// Make room for as many new keys.
@@ -474,29 +516,25 @@ impl Working {
     }
 
     /// Rebuild look-up maps in which the entries of deleted rows have come to outweigh the others.
-    pub fn sweep(&mut self) {
+    pub fn sweep(&mut self) -> Result<()> {
         let worn = |map: &RowMap, live: usize| map.len() > 2 * live + 65_536;
         if worn(&self.snapshot.keys, self.snapshot.tokens.live()) {
-            let tokens: &Table<Token> = &self.snapshot.tokens;
-            let entries = tokens.live_rows().filter_map(|row| {
-                let (columns, slot) = tokens.columns(row);
-                Some((RowMap::hash(columns.key.as_ref()?.get_ref(slot)?), row))
-            });
-            self.snapshot.keys = Arc::new(RowMap::build(entries));
+            self.snapshot.keys = Arc::new(self.snapshot.map_keys(&self.cancel)?);
         }
         if worn(&self.snapshot.triples, self.snapshot.connections.live()) {
-            let connections = &self.snapshot.connections;
-            let entries = connections.live_rows().map(|row| {
-                let (columns, slot) = connections.columns(row);
-                (RowMap::hash(&(columns.source.get(slot), columns.target.get(slot), columns.kind.get(slot))), row)
-            });
-            self.snapshot.triples = Arc::new(RowMap::build(entries));
+            self.snapshot.triples = Arc::new(self.snapshot.map_triples(&self.cancel)?);
         }
+        Ok(())
     }
 }
 
 fn next_id(next: u64) -> Result<u64> {
     if next > LAST_ID { Err(Error::limit_exceeded("ids are exhausted")) } else { Ok(next) }
+}
+
+/// What a text takes.
+fn text_bytes(text: &Option<Arc<str>>) -> usize {
+    text.as_ref().map_or(0, |text| text.len() + TEXT_BYTES)
 }
 
 fn finite(what: &str, value: f32) -> Result<f32> {

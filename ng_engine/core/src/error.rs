@@ -51,6 +51,8 @@ impl Error {
         read_only = "25006";
         /// 25P01: there is no transaction.
         no_transaction = "25P01";
+        /// 25P02: the transaction has failed and only its end is left to do.
+        aborted = "25P02";
         /// 3B001: no such savepoint.
         no_savepoint = "3B001";
         /// 40001: another transaction committed first.
@@ -79,8 +81,22 @@ impl Error {
         no_such_file = "58P01";
         /// 58P02: the file exists already.
         duplicate_file = "58P02";
+        /// XX000: a bug of ours.
+        internal = "XX000";
         /// XX001: what is stored is damaged; the message names the place.
         corrupted = "XX001";
+    }
+
+    /// Whether it says that the operation was cancelled, not that something is wrong with it.
+    pub fn is_cancelled(&self) -> bool {
+        self.sqlstate == "57014"
+    }
+
+    /// XX000 for a panic, with what it said.
+    pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Self::internal(format!("internal error: {}", text.unwrap_or("panic")))
+            .hint("this is a bug of NeuroGraph; please report it")
     }
 
     /// The same error with a hint.

@@ -3,6 +3,7 @@
 //! Integrity (finite numbers, ends that exist, unique keys) is checked where rows are made; the Guardian checks what the
 //! CDNA profile says. It sees rows before they are stored and decides only; it changes nothing.
 
+use crate::cancel::Cancel;
 use crate::cdna::{Mode, Profile, Range, flags};
 use crate::connection::Connection;
 use crate::error::{Error, Result};
@@ -66,10 +67,12 @@ pub fn check(profile: &Profile, change: Change<'_>) -> Result<()> {
     judge(profile, change).map_err(|refusal| refusal.into_error(profile))
 }
 
-/// Whether every stored row is legal under the profile in force; the first that is not says why.
-pub fn validate(snapshot: &Snapshot) -> Result<()> {
-    let profile = &snapshot.cdna.active;
+/// Whether every stored row is legal under the profile in force; the first that is not says why, or 57014.
+pub fn validate(snapshot: &Snapshot, cancel: &Cancel) -> Result<()> {
+    let (profile, mut pace) = (&snapshot.cdna.active, cancel.pace());
+    cancel.check()?;
     for row in snapshot.tokens.live_rows() {
+        pace.tick()?;
         check(profile, Change::Token(&snapshot.tokens.read(row)))?;
         if limits_degrees(profile) {
             let degree = |direction| {
@@ -81,7 +84,10 @@ pub fn validate(snapshot: &Snapshot) -> Result<()> {
         }
     }
     let connections = &snapshot.connections;
-    connections.live_rows().try_for_each(|row| check(profile, Change::Connection(&connections.read(row))))
+    connections.live_rows().try_for_each(|row| {
+        pace.tick()?;
+        check(profile, Change::Connection(&connections.read(row)))
+    })
 }
 
 /// Whether any degree is limited: counting costs, so callers ask first.

@@ -6,6 +6,7 @@
 
 mod arrays;
 pub mod batch;
+pub mod cancel;
 pub mod catalog;
 pub mod cdna;
 pub mod chunk;
@@ -16,8 +17,10 @@ pub mod error;
 pub mod filter;
 pub mod guardian;
 pub mod index;
+pub mod memory;
 pub mod metric;
 pub mod ops;
+pub mod redo;
 pub mod request;
 pub mod runtime_storage;
 pub mod segment;

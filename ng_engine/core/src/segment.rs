@@ -9,9 +9,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::cancel::Cancel;
 use crate::chunk::Chunk;
 use crate::error::{Error, Result};
 use crate::index::keys::RowMap;
+
+mod assembly;
 
 /// Bits of a row number that say the slot in its segment.
 pub const SEGMENT_BITS: u32 = 12;
@@ -22,6 +25,11 @@ const BLOCK_SEGMENTS: usize = 64;
 /// The number and slot of a row.
 pub fn place(row: u32) -> (usize, usize) {
     ((row >> SEGMENT_BITS) as usize, row as usize & (SEGMENT_ROWS - 1))
+}
+
+/// The row in this slot of this segment.
+pub fn row_at(number: usize, slot: usize) -> u32 {
+    ((number as u32) << SEGMENT_BITS) + slot as u32
 }
 
 /// A row type and its columns.
@@ -54,9 +62,14 @@ pub struct Segment<R: Record> {
     columns: Arc<R::Columns>,
     len: u32,
     dead: u32,
-    live: Option<Arc<[u64; SEGMENT_ROWS / 64]>>,
+    live: Option<Arc<LiveBits>>,
     claimed: Arc<AtomicU32>,
+    /// Of the commit that last changed it.
+    version: u64,
 }
+
+/// A bit for each slot; those beyond the last row are set.
+pub type LiveBits = [u64; SEGMENT_ROWS / 64];
 
 impl<R: Record> Clone for Segment<R> {
     fn clone(&self) -> Self {
@@ -66,13 +79,24 @@ impl<R: Record> Clone for Segment<R> {
             dead: self.dead,
             live: self.live.clone(),
             claimed: self.claimed.clone(),
+            version: self.version,
         }
     }
 }
 
 impl<R: Record> Segment<R> {
     fn empty() -> Self {
-        Self { columns: Arc::new(R::columns()), len: 0, dead: 0, live: None, claimed: Arc::default() }
+        Self { columns: Arc::new(R::columns()), len: 0, dead: 0, live: None, claimed: Arc::default(), version: 0 }
+    }
+
+    /// The version of the commit that last changed it.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The bits of the rows that are not deleted; absent while none is.
+    pub fn live_bits(&self) -> Option<&LiveBits> {
+        self.live.as_deref()
     }
 
     /// The chunks.
@@ -141,6 +165,8 @@ pub struct Table<R: Record> {
     last_id: u64,
     /// id → row; absent while ids rise with row numbers.
     ids: Option<Arc<RowMap>>,
+    /// The version that segments changed from now on carry.
+    stamp: u64,
 }
 
 impl<R: Record> Clone for Table<R> {
@@ -152,13 +178,22 @@ impl<R: Record> Clone for Table<R> {
             live: self.live,
             last_id: self.last_id,
             ids: self.ids.clone(),
+            stamp: self.stamp,
         }
     }
 }
 
 impl<R: Record> Default for Table<R> {
     fn default() -> Self {
-        Self { blocks: Arc::default(), tail: Arc::new(Segment::empty()), sealed: 0, live: 0, last_id: 0, ids: None }
+        Self {
+            blocks: Arc::default(),
+            tail: Arc::new(Segment::empty()),
+            sealed: 0,
+            live: 0,
+            last_id: 0,
+            ids: None,
+            stamp: 0,
+        }
     }
 }
 
@@ -171,6 +206,16 @@ impl<R: Record> Table<R> {
     /// One more than the largest row number.
     pub fn extent(&self) -> u32 {
         ((self.sealed as u32) << SEGMENT_BITS) + self.tail.len
+    }
+
+    /// Say which version segments carry that change from now on.
+    pub fn stamp(&mut self, version: u64) {
+        self.stamp = version;
+    }
+
+    /// At least as large as every id ever given.
+    pub fn last_id(&self) -> u64 {
+        self.last_id
     }
 
     /// Whether ids rise with row numbers.
@@ -298,6 +343,7 @@ impl<R: Record> Table<R> {
         // SAFETY: the slot was claimed above, by the one writer.
         unsafe { record.write(&tail.columns, slot) };
         tail.len += 1;
+        tail.version = self.stamp;
         self.live += 1;
         let row = ((self.sealed as u32) << SEGMENT_BITS) + slot as u32;
         if let Some(ids) = &self.ids {
@@ -306,7 +352,8 @@ impl<R: Record> Table<R> {
                 self.ids = Some(Arc::new(ids.thinned(hash, |row| self.is_live(row))));
             }
         } else if id <= self.last_id {
-            self.ids = Some(Arc::new(RowMap::build(self.live_rows().map(|row| (RowMap::hash(&self.id(row)), row)))));
+            let entries = self.live_rows().map(|row| Some((RowMap::hash(&self.id(row)), row)));
+            self.ids = Some(Arc::new(RowMap::build(entries, &Cancel::default())?));
         }
         self.last_id = self.last_id.max(id);
         Ok(row)
@@ -329,11 +376,14 @@ impl<R: Record> Table<R> {
     }
 
     fn segment_mut(&mut self, number: usize) -> &mut Segment<R> {
-        if number == self.sealed {
-            return Arc::make_mut(&mut self.tail);
-        }
-        let block = &mut Arc::make_mut(&mut self.blocks)[number / BLOCK_SEGMENTS];
-        Arc::make_mut(&mut Arc::make_mut(block)[number % BLOCK_SEGMENTS])
+        let segment = if number == self.sealed {
+            Arc::make_mut(&mut self.tail)
+        } else {
+            let block = &mut Arc::make_mut(&mut self.blocks)[number / BLOCK_SEGMENTS];
+            Arc::make_mut(&mut Arc::make_mut(block)[number % BLOCK_SEGMENTS])
+        };
+        segment.version = self.stamp;
+        segment
     }
 
     /// Mark a live row deleted.
@@ -367,7 +417,7 @@ impl<R: Record> Table<R> {
     /// An empty table that goes on with this one's ids.
     #[must_use]
     pub fn cleared(&self) -> Self {
-        Self { last_id: self.last_id, ..Self::default() }
+        Self { last_id: self.last_id, stamp: self.stamp, ..Self::default() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::cdna::Cdna;
 use crate::connection::Connection;
@@ -10,7 +11,7 @@ use crate::index::adjacency::Adjacency;
 use crate::index::forest::Forest;
 use crate::index::keys::RowMap;
 use crate::metric::Point;
-use crate::segment::Table;
+use crate::segment::{Table, row_at};
 use crate::token::Token;
 
 /// How a token is named from outside.
@@ -117,20 +118,34 @@ impl Snapshot {
         })
     }
 
+    /// Key → row, made anew from the live tokens on the engine's threads.
+    pub fn map_keys(&self, cancel: &Cancel) -> Result<RowMap> {
+        RowMap::build_parts(self.tokens.segments(), cancel, |number, entries| {
+            let segment = self.tokens.segment(number);
+            let Some(keys) = &segment.columns().key else { return };
+            for slot in segment.live_slots() {
+                if let Some(key) = keys.get_ref(slot) {
+                    entries.push(RowMap::hash(key), row_at(number, slot));
+                }
+            }
+        })
+    }
+
+    /// (source, target, type) → row, made anew from the live connections on the engine's threads.
+    pub fn map_triples(&self, cancel: &Cancel) -> Result<RowMap> {
+        RowMap::build_parts(self.connections.segments(), cancel, |number, entries| {
+            let segment = self.connections.segment(number);
+            let columns = segment.columns();
+            for slot in segment.live_slots() {
+                let triple = (columns.source.get(slot), columns.target.get(slot), columns.kind.get(slot));
+                entries.push(RowMap::hash(&triple), row_at(number, slot));
+            }
+        })
+    }
+
     /// The coordinates of a token's row.
     pub fn coords(&self, row: u32) -> Point {
         let (columns, slot) = self.tokens.columns(row);
         columns.coords.get(slot)
-    }
-
-    /// Lowest and highest coordinate of the tokens on each axis; none without tokens.
-    pub fn bounds(&self) -> Option<[(f32, f32); 8]> {
-        let mut bounds = [(f32::INFINITY, f32::NEG_INFINITY); 8];
-        for row in self.tokens.live_rows() {
-            for ((low, high), x) in bounds.iter_mut().zip(self.coords(row)) {
-                (*low, *high) = (low.min(x), high.max(x));
-            }
-        }
-        (self.tokens.live() > 0).then_some(bounds)
     }
 }

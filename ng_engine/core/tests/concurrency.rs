@@ -60,7 +60,8 @@ fn check(view: &View, query: &Point) -> usize {
     assert_eq!(found, expected[..5.min(expected.len())]);
     for row in rows.iter().step_by(97) {
         let via = Via::new(None, &snapshot.catalog).unwrap();
-        let reached = reach(snapshot, &[*row], (1, 2), &via, Direction::Both, &mut Default::default());
+        let (cancel, mut work) = Default::default();
+        let reached = reach(snapshot, &[*row], (1, 2), &via, Direction::Both, &cancel, &mut work).unwrap();
         let partner = reached.first().expect("every token has its partner").0;
         let weight = |row| {
             let (columns, slot) = snapshot.tokens.columns(row);
@@ -82,7 +83,7 @@ fn readers_see_whole_commits_and_exact_answers() {
                 let (mut last, mut round) = (0, 0);
                 while !done.load(Ordering::Relaxed) {
                     round += 1;
-                    let seen = check(&session.view(), &point(1_000_003 * (round + reader)));
+                    let seen = check(&session.view().unwrap(), &point(1_000_003 * (round + reader)));
                     assert!(seen + 2_000 >= last, "time ran backwards");
                     last = seen;
                     checks.fetch_add(1, Ordering::Relaxed);
@@ -122,7 +123,7 @@ fn readers_see_whole_commits_and_exact_answers() {
     });
     assert!(checks.load(Ordering::Relaxed) > 10);
     storage.settle().unwrap();
-    let view = storage.view();
+    let view = storage.view().unwrap();
     assert_eq!(check(&view, &point(3)), 24_000 - 480);
     assert!(!view.snapshot.spatial.trees().is_empty());
 }

@@ -1,7 +1,9 @@
 //! The spatial index against brute force: the same rows, the same order, the same bits.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::time::Duration;
 
+use ng_core::cancel::Cancel;
 use ng_core::index::spatial::{Hit, TopK, Tree, Work, scan_box, scan_nearest, scan_within};
 use ng_core::metric::{AXES, Metric, Point};
 use proptest::prelude::*;
@@ -357,7 +359,7 @@ fn memory_is_little_more_than_the_coordinates() {
 fn a_cancelled_search_says_so() {
     let points = worlds(5_000, 3).swap_remove(0).1;
     let tree = Tree::build(numbered(&points, 0));
-    let (metric, cancel) = (&metrics()[0].1, AtomicBool::new(true));
+    let (metric, cancel) = (&metrics()[0].1, Cancel::new(Arc::default(), Some(Duration::ZERO)));
     let mut work = Work::cancelled_by(&cancel);
     let mut hits = Vec::new();
     tree.within(metric, &[0.5; AXES], 10.0, &mut |_| true, &mut id_of, &mut hits, &mut work);

@@ -9,7 +9,6 @@ use pyo3::types::{PyDict, PyList, PyString};
 
 use super::PyRuntimeStorage;
 use crate::convert::{checked, eight, integer, metric};
-use crate::enter::enter;
 
 /// (scale, period) as lists.
 fn metric_pair(metric: &Metric) -> (Vec<f64>, Vec<f64>) {
@@ -58,22 +57,22 @@ fn choice(profile: &Bound<'_, PyAny>) -> PyResult<Choice> {
 #[pymethods]
 impl PyRuntimeStorage {
     fn get_cdna_config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        profile_dict(py, &self.peek(py).cdna.active)
+        profile_dict(py, &self.peek(py)?.cdna.active)
     }
 
     fn cdna_profiles<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let profiles = self.peek(py).cdna;
+        let profiles = self.peek(py)?.cdna;
         let profiles = profiles.known.iter().map(|p| profile_dict(py, p)).collect::<PyResult<Vec<_>>>()?;
         PyList::new(py, profiles)
     }
 
-    fn get_cdna_scales(&self, py: Python<'_>) -> Vec<f64> {
-        self.peek(py).cdna.active.metric.scale().to_vec()
+    fn get_cdna_scales(&self, py: Python<'_>) -> PyResult<Vec<f64>> {
+        Ok(self.peek(py)?.cdna.active.metric.scale().to_vec())
     }
 
     fn update_cdna_scales(&self, py: Python<'_>, scales: &Bound<'_, PyAny>) -> PyResult<bool> {
         let scales = eight(scales, "scales")?;
-        enter(py, || {
+        self.run(py, || {
             self.storage.write(|working| {
                 let cdna = working.snapshot().cdna.with_scales(scales)?;
                 working.set_cdna(cdna);
@@ -82,13 +81,13 @@ impl PyRuntimeStorage {
         })
     }
 
-    fn get_cdna_profile(&self, py: Python<'_>) -> u8 {
-        self.peek(py).cdna.active.id
+    fn get_cdna_profile(&self, py: Python<'_>) -> PyResult<u8> {
+        Ok(self.peek(py)?.cdna.active.id)
     }
 
     fn set_cdna_profile(&self, py: Python<'_>, profile: &Bound<'_, PyAny>) -> PyResult<()> {
         let chosen = choice(profile)?;
-        enter(py, || {
+        self.run(py, || {
             self.storage.write(|working| {
                 let cdna = working.snapshot().cdna.clone();
                 let profile = match &chosen {
@@ -101,13 +100,13 @@ impl PyRuntimeStorage {
         })
     }
 
-    fn get_cdna_flags(&self, py: Python<'_>) -> u32 {
-        self.peek(py).cdna.active.flags
+    fn get_cdna_flags(&self, py: Python<'_>) -> PyResult<u32> {
+        Ok(self.peek(py)?.cdna.active.flags)
     }
 
     fn set_cdna_flags(&self, py: Python<'_>, flags: &Bound<'_, PyAny>) -> PyResult<()> {
         let flags = integer(flags, "CDNA flags")?;
-        enter(py, || {
+        self.run(py, || {
             self.storage.write(|working| {
                 let cdna = working.snapshot().cdna.with_flags(flags)?;
                 working.set_cdna(cdna);
@@ -117,14 +116,17 @@ impl PyRuntimeStorage {
     }
 
     fn validate_cdna(&self, py: Python<'_>) -> PyResult<bool> {
-        let snapshot = self.view(py).snapshot;
-        enter(py, || Ok(ng_core::guardian::validate(&snapshot).is_ok()))
+        let view = self.view(py)?;
+        self.run(py, || match ng_core::guardian::validate(&view.snapshot, &view.cancel) {
+            Err(error) if error.is_cancelled() => Err(error),
+            legal => Ok(legal.is_ok()),
+        })
     }
 
     /// (scale, period) in force for this session's reads, or of a named profile.
     #[pyo3(signature = (profile=None))]
     fn metric<'py>(&self, py: Python<'py>, profile: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
-        let seen = self.peek(py);
+        let seen = self.peek(py)?;
         let metric = match profile.map(choice).transpose()? {
             None => metric_pair(&seen.metric),
             Some(Choice::Id(id)) => metric_pair(&checked(py, seen.cdna.by_id(id))?.metric),
@@ -139,6 +141,6 @@ impl PyRuntimeStorage {
         if metric.as_ref().is_some_and(|m| m.live_axes() == 0) {
             return crate::convert::fail(py, Error::invalid_text("the metric has no live axis: every scale is 0"));
         }
-        enter(py, || self.storage.set_local_metric(metric))
+        self.run(py, || self.storage.set_local_metric(metric))
     }
 }

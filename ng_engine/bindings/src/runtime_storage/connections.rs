@@ -2,19 +2,21 @@
 
 use ng_core::Error;
 use ng_core::columns::{CONNECTION_COLUMNS, TableKind, cell};
+use ng_core::commit::Working;
 use ng_core::index::adjacency::Direction;
-use ng_core::ops::{View, mutate, page};
+use ng_core::ops::scan::list;
+use ng_core::ops::{View, mutate};
 use ng_core::request::{ConnectionPatch, NewConnection};
+use ng_core::snapshot::Snapshot;
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use super::PyRuntimeStorage;
 use super::tokens::{bits, given, paging, real, signed, text};
+use super::{PyRuntimeStorage, rows};
 use crate::arrow::{batches, json_text, to_python};
 use crate::convert::{fail, ids, integer, metric, token_ref};
-use crate::enter::enter;
 use crate::error::raise;
 
 /// `out`, `in` or `both`.
@@ -27,8 +29,8 @@ pub(super) fn direction(py: Python<'_>, name: &str) -> PyResult<Direction> {
     }
 }
 
-fn find(view: &View, id: i64) -> Option<u32> {
-    view.snapshot.connections.find(u64::try_from(id).ok()?)
+fn find(snapshot: &Snapshot, id: i64) -> Option<u32> {
+    snapshot.connections.find(u64::try_from(id).ok()?)
 }
 
 #[pymethods]
@@ -64,18 +66,19 @@ impl PyRuntimeStorage {
             levels: given(levels, |v| bits(v, "levels"))?,
             props: props.as_deref(),
         };
-        let created = enter(py, || self.storage.write(|working| working.create_connection(&new, Default::default())))?;
+        let create = |working: &mut Working| working.create_connection(&new, Default::default());
+        let created = self.run(py, || self.storage.write_rows(1, create))?;
         created.ok_or_else(|| raise(py, &Error::duplicate("the connection exists already")))
     }
 
     fn get_connection<'py>(&self, py: Python<'py>, id: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let (id, view) = (integer(id, "a connection's id")?, self.view(py));
-        let Some(row) = find(&view, id) else {
+        let (id, snapshot) = (integer(id, "a connection's id")?, self.glance(py)?);
+        let Some(row) = find(&snapshot, id) else {
             return Ok(None);
         };
         let dict = PyDict::new(py);
         for (name, column) in CONNECTION_COLUMNS {
-            let value = to_python(py, cell(&view.snapshot, TableKind::Connections, row, column))?;
+            let value = to_python(py, cell(&snapshot, TableKind::Connections, row, column))?;
             dict.set_item(PyString::intern(py, name), value)?;
         }
         Ok(Some(dict))
@@ -110,8 +113,8 @@ impl PyRuntimeStorage {
         }
         patch.mutability = mutability.as_deref();
         patch.props = props.as_ref().map(|p| p.as_deref());
-        enter(py, || {
-            self.storage.write(|working| match mutate::find_connection(working, id) {
+        self.run(py, || {
+            self.storage.write_rows(1, |working| match mutate::find_connection(working, id) {
                 Some(row) => working.update_connection(row, &patch).map(|()| true),
                 None => Ok(false),
             })
@@ -120,7 +123,7 @@ impl PyRuntimeStorage {
 
     fn delete_connection(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<bool> {
         let id = integer(id, "a connection's id")?;
-        enter(py, || self.storage.write(|working| Ok(mutate::delete_connections(working, &[id]) == 1)))
+        self.run(py, || self.storage.write_rows(1, |working| Ok(mutate::delete_connections(working, &[id])? == 1)))
     }
 
     #[pyo3(signature = (limit=None, offset=None))]
@@ -131,20 +134,16 @@ impl PyRuntimeStorage {
         offset: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Vec<u64>> {
         let (limit, offset) = paging(limit, offset)?;
-        let view = self.view(py);
-        enter(py, || {
+        let view = self.view(py)?;
+        self.run(py, || {
             let connections = &view.snapshot.connections;
-            let rows: Vec<u32> = if connections.in_id_order() {
-                connections.live_rows_from(offset).take(limit).collect()
-            } else {
-                page(connections.rows_by_id(), Some(limit), offset)
-            };
+            let rows = list(connections, Some(limit), offset, &view.cancel)?;
             Ok(rows.into_iter().map(|row| connections.id(row)).collect())
         })
     }
 
-    fn count_connections(&self, py: Python<'_>) -> usize {
-        self.view(py).snapshot.connections.live()
+    fn count_connections(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.glance(py)?.connections.live())
     }
 
     #[pyo3(signature = (token, direction="both"))]
@@ -154,8 +153,8 @@ impl PyRuntimeStorage {
         token: &Bound<'_, PyAny>,
         direction: &str,
     ) -> PyResult<Vec<u64>> {
-        let (token, direction, view) = (token_ref(token)?, self::direction(py, direction)?, self.view(py));
-        enter(py, || {
+        let (token, direction, view) = (token_ref(token)?, self::direction(py, direction)?, self.view(py)?);
+        self.run(py, || {
             let snapshot = &view.snapshot;
             let (row, mut ids) = (snapshot.token(&token)?, Vec::new());
             snapshot.adjacency.hops(snapshot, row, direction, |hop| ids.push(snapshot.connections.id(hop.connection)));
@@ -173,18 +172,21 @@ impl PyRuntimeStorage {
         on_conflict: Option<&str>,
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let (batches, action) = (batches(arrow)?, super::on_conflict(py, on_conflict)?);
-        let ids = enter(py, || self.storage.write(|working| mutate::create_connections(working, &batches, action)))?;
+        let create = |working: &mut Working| mutate::create_connections(working, &batches, action);
+        let ids = self.run(py, || self.storage.write_rows(rows(&batches), create))?;
         Ok(signed(ids).into_pyarray(py))
     }
 
     fn update_connections(&self, py: Python<'_>, arrow: &Bound<'_, PyAny>) -> PyResult<usize> {
         let batches = batches(arrow)?;
-        enter(py, || self.storage.write(|working| mutate::update_connections(working, &batches)))
+        self.run(py, || {
+            self.storage.write_rows(rows(&batches), |working| mutate::update_connections(working, &batches))
+        })
     }
 
     fn delete_connections(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<usize> {
         let ids = crate::convert::ids(ids)?;
-        enter(py, || self.storage.write(|working| Ok(mutate::delete_connections(working, &ids))))
+        self.run(py, || self.storage.write_rows(ids.len(), |working| mutate::delete_connections(working, &ids)))
     }
 
     #[pyo3(signature = (tokens, k, *, r#type="associated_with", weight=None, confidence=None, metric=None, on_conflict=None))]
@@ -209,11 +211,13 @@ impl PyRuntimeStorage {
             confidence: given(confidence, |v| real(v, "confidence"))?.unwrap_or(0.5),
             metric: by.as_ref(),
         };
-        let session_metric = self.peek(py).metric;
-        let ids = enter(py, || {
+        let session_metric = self.peek(py)?.metric;
+        let ids = self.run(py, || {
             self.storage.write(|working| {
                 let snapshot = std::sync::Arc::new(working.snapshot().clone());
-                mutate::weave(working, &View { snapshot, metric: session_metric.clone() }, &ids, &weave, action)
+                let (cancel, memory) = (working.cancel().clone(), working.memory().clone());
+                let view = View { snapshot, metric: session_metric.clone(), cancel, memory };
+                mutate::weave(working, &view, &ids, &weave, action)
             })
         })?;
         Ok(signed(ids).into_pyarray(py))

@@ -11,7 +11,6 @@ use super::connections::direction;
 use super::tokens::given;
 use crate::arrow::PyRelation;
 use crate::convert::{Count, fail, metric, point, predicate, real_number, token_ref, token_refs};
-use crate::enter::enter;
 
 /// `n` hops, or `(m, n)` for m to n.
 fn depth(value: Option<&Bound<'_, PyAny>>) -> PyResult<(u32, u32)> {
@@ -59,8 +58,8 @@ impl PyRuntimeStorage {
             offset: offset.unwrap_or_default().0,
             columns: columns.as_deref(),
         };
-        let view = self.view(py);
-        enter(py, || neighbors::neighbors(&view, &starts, &walk)).map(PyRelation::from)
+        let view = self.view(py)?;
+        self.run(py, || neighbors::neighbors(&view, &starts, &walk)).map(PyRelation::from)
     }
 
     #[pyo3(signature = (source, target, *, via=None, max_depth=None, direction="out"))]
@@ -73,10 +72,10 @@ impl PyRuntimeStorage {
         max_depth: Option<Count>,
         direction: &str,
     ) -> PyResult<PyRelation> {
-        let (source, target, view) = (token_ref(source)?, token_ref(target)?, self.view(py));
+        let (source, target, view) = (token_ref(source)?, token_ref(target)?, self.view(py)?);
         let max_depth = max_depth.map(|most| u32::try_from(most.0).unwrap_or(u32::MAX));
         let route = Route { via: via.as_deref(), max_depth, direction: self::direction(py, direction)? };
-        enter(py, || path::path(&view, &source, &target, &route)).map(PyRelation::from)
+        self.run(py, || path::path(&view, &source, &target, &route)).map(PyRelation::from)
     }
 
     #[pyo3(signature = (source, target, k=1, **options))]

@@ -4,18 +4,25 @@ mod cdna;
 mod connections;
 mod graph;
 mod search;
+mod store;
 mod tokens;
 mod transactions;
 
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
 use ng_core::Error;
 use ng_core::columns::TableKind;
 use ng_core::ops::View;
 use ng_core::request::OnConflict;
 use ng_core::runtime_storage::{Peek, RuntimeStorage};
+use ng_core::snapshot::{Snapshot, TokenRef};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::convert::{checked, fail};
+use crate::enter::{enter, stay};
+use crate::error::raise;
 
 /// One session on a store; see `ng_engine/_native.pyi`.
 #[pyclass(name = "RuntimeStorage", module = "ng_engine", frozen)]
@@ -30,6 +37,11 @@ fn table(py: Python<'_>, name: &str) -> PyResult<TableKind> {
         "connections" => Ok(TableKind::Connections),
         _ => fail(py, Error { sqlstate: "42P01", message: "unknown table".into(), hint: None }),
     }
+}
+
+/// How many rows there are in all.
+fn rows(batches: &[RecordBatch]) -> usize {
+    batches.iter().map(RecordBatch::num_rows).sum()
 }
 
 /// `None` or `"nothing"`.
@@ -54,28 +66,28 @@ impl PyRuntimeStorage {
         Self { storage: self.storage.session() }
     }
 
-    fn snapshot(&self, py: Python<'_>) -> Self {
-        Self { storage: self.unlocked(py, RuntimeStorage::snapshot) }
+    fn snapshot(&self, py: Python<'_>) -> PyResult<Self> {
+        self.ask(py, RuntimeStorage::snapshot).map(|storage| Self { storage })
     }
 
     #[getter]
-    fn axes(&self, py: Python<'_>) -> Vec<String> {
-        self.peek(py).catalog.axes.iter().map(ToString::to_string).collect()
+    fn axes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        Ok(self.peek(py)?.catalog.axes.iter().map(ToString::to_string).collect())
     }
 
     #[getter]
-    fn version(&self, py: Python<'_>) -> u64 {
-        self.peek(py).version
+    fn version(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.peek(py)?.version)
     }
 
     #[getter]
-    fn catalog_version(&self, py: Python<'_>) -> u64 {
-        self.peek(py).catalog.version
+    fn catalog_version(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.peek(py)?.catalog.version)
     }
 
     fn token_types<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let types = PyDict::new(py);
-        for (name, code) in self.peek(py).catalog.token_types.iter() {
+        for (name, code) in self.peek(py)?.catalog.token_types.iter() {
             types.set_item(name, code)?;
         }
         Ok(types)
@@ -83,7 +95,7 @@ impl PyRuntimeStorage {
 
     fn connection_types<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let types = PyDict::new(py);
-        for (name, code) in self.peek(py).catalog.connection_types.iter() {
+        for (name, code) in self.peek(py)?.catalog.connection_types.iter() {
             let family = ng_core::vocabulary::family_of(code).map(|f| f.name);
             types.set_item(name, (code, family, ng_core::vocabulary::default_mutability(code).name()))?;
         }
@@ -92,19 +104,19 @@ impl PyRuntimeStorage {
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = PyDict::new(py);
-        for (name, value) in self.figures(py) {
+        for (name, value) in self.figures(py)? {
             stats.set_item(name, value)?;
         }
         Ok(stats)
     }
 
-    fn export_metrics(&self, py: Python<'_>) -> String {
+    fn export_metrics(&self, py: Python<'_>) -> PyResult<String> {
         let line = |(name, value)| format!("# TYPE neurograph_{name} gauge\nneurograph_{name} {value}\n");
-        self.figures(py).into_iter().map(line).collect()
+        Ok(self.figures(py)?.into_iter().map(line).collect())
     }
 
     fn settle(&self, py: Python<'_>) -> PyResult<()> {
-        crate::enter::enter(py, || self.storage.settle())
+        enter(py, || self.storage.settle())
     }
 
     #[pyo3(signature = (path, format=None, limit=None, progress=None))]
@@ -142,24 +154,58 @@ impl PyRuntimeStorage {
 }
 
 impl PyRuntimeStorage {
-    /// Ask the session, detached if that may have to wait for another thread.
-    fn unlocked<T: Send>(&self, py: Python<'_>, ask: impl FnOnce(&RuntimeStorage) -> T + Send) -> T {
-        if self.storage.is_plain() { ask(&self.storage) } else { py.detach(|| ask(&self.storage)) }
+    /// Run engine code of a call; its error fails the transaction that the session has open.
+    fn run<T: Send>(&self, py: Python<'_>, work: impl FnOnce() -> ng_core::Result<T> + Send) -> PyResult<T> {
+        let done = enter(py, work);
+        if done.is_err() {
+            self.storage.fail_transaction();
+        }
+        done
+    }
+
+    /// Ask the session, detached if that may have to wait.
+    fn ask<T: Send>(
+        &self,
+        py: Python<'_>,
+        ask: impl FnOnce(&RuntimeStorage) -> ng_core::Result<T> + Send,
+    ) -> PyResult<T> {
+        if self.storage.may_wait() {
+            enter(py, || ask(&self.storage))
+        } else {
+            ask(&self.storage).map_err(|error| raise(py, &error))
+        }
     }
 
     /// What this session sees.
-    fn view(&self, py: Python<'_>) -> View {
-        self.unlocked(py, RuntimeStorage::view)
+    fn view(&self, py: Python<'_>) -> PyResult<View> {
+        self.ask(py, RuntimeStorage::view)
+    }
+
+    /// The same for a look-up that takes no time.
+    fn glance(&self, py: Python<'_>) -> PyResult<Arc<Snapshot>> {
+        if self.storage.glance_waits() {
+            self.ask(py, RuntimeStorage::glance)
+        } else {
+            stay(py, || self.storage.glance())
+        }
     }
 
     /// Names, profile and metric, without reading a row.
-    fn peek(&self, py: Python<'_>) -> Peek {
-        self.unlocked(py, RuntimeStorage::peek)
+    fn peek(&self, py: Python<'_>) -> PyResult<Peek> {
+        if self.storage.glance_waits() { self.ask(py, RuntimeStorage::peek) } else { stay(py, || self.storage.peek()) }
+    }
+
+    /// The row of a token in what the session sees, or 42704.
+    fn row(&self, py: Python<'_>, snapshot: &Snapshot, token: &TokenRef) -> PyResult<u32> {
+        snapshot.token(token).map_err(|error| {
+            self.storage.fail_transaction();
+            raise(py, &error)
+        })
     }
 
     /// What `stats` and `export_metrics` tell.
-    fn figures(&self, py: Python<'_>) -> Vec<(&'static str, u64)> {
-        let snapshot = self.view(py).snapshot;
+    fn figures(&self, py: Python<'_>) -> PyResult<Vec<(&'static str, u64)>> {
+        let snapshot = self.view(py)?.snapshot;
         let (tokens, connections, forest) = (&snapshot.tokens, &snapshot.connections, &snapshot.spatial);
         let figures = [
             ("version", snapshot.version as usize),
@@ -176,6 +222,7 @@ impl PyRuntimeStorage {
             ("key_map_bytes", snapshot.keys.memory()),
             ("triple_map_bytes", snapshot.triples.memory()),
         ];
-        figures.into_iter().map(|(name, value)| (name, value as u64)).collect()
+        let figures = figures.into_iter().map(|(name, value)| (name, value as u64));
+        Ok(figures.chain(enter(py, || self.storage.store().figures())?).collect())
     }
 }

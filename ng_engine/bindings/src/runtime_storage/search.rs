@@ -13,8 +13,7 @@ use pyo3::types::PyDict;
 
 use super::{PyRuntimeStorage, table};
 use crate::arrow::PyRelation;
-use crate::convert::{Count, Points, checked, fail, metric, point, points, predicate, real_number, token_ref};
-use crate::enter::enter;
+use crate::convert::{Count, Points, fail, metric, point, points, predicate, real_number, token_ref};
 use crate::error::raise;
 
 /// One bound of a box: eight numbers, None where it is open.
@@ -48,7 +47,7 @@ impl PyRuntimeStorage {
         view: &ng_core::ops::View,
     ) -> PyResult<Option<u32>> {
         let token = token.filter(|t| !t.is_none()).map(token_ref).transpose()?;
-        token.map(|token| checked(py, view.snapshot.token(&token))).transpose()
+        token.map(|token| self.row(py, &view.snapshot, &token)).transpose()
     }
 }
 
@@ -65,14 +64,14 @@ impl PyRuntimeStorage {
         offset: Option<Count>,
     ) -> PyResult<PyRelation> {
         let (table, filter) = (self::table(py, table)?, predicate(filter)?);
-        let view = self.view(py);
+        let view = self.view(py)?;
         let wanted = Scan {
             predicate: filter.as_ref(),
             columns: columns.as_deref(),
             limit: limit.map(|n| n.0),
             offset: offset.unwrap_or_default().0,
         };
-        enter(py, || scan::scan(&view, table, &wanted)).map(PyRelation::from)
+        self.run(py, || scan::scan(&view, table, &wanted)).map(PyRelation::from)
     }
 
     #[pyo3(signature = (table, column, values, *, columns=None, filter=None, limit=None, offset=None))]
@@ -96,20 +95,20 @@ impl PyRuntimeStorage {
         if wanted.iter().any(|token| matches!(token, TokenRef::Key(_)) != (column == "key")) {
             return fail(py, Error::type_mismatch("an id is a number, a key is text"));
         }
-        let view = self.view(py);
+        let view = self.view(py)?;
         let page = Scan {
             predicate: filter.as_ref(),
             columns: columns.as_deref(),
             limit: limit.map(|n| n.0),
             offset: offset.unwrap_or_default().0,
         };
-        enter(py, || lookup::lookup(&view, table, &wanted, &page)).map(PyRelation::from)
+        self.run(py, || lookup::lookup(&view, table, &wanted, &page)).map(PyRelation::from)
     }
 
     #[pyo3(signature = (table, filter=None))]
     fn count(&self, py: Python<'_>, table: &str, filter: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
-        let (table, filter, view) = (self::table(py, table)?, predicate(filter)?, self.view(py));
-        enter(py, || scan::count(&view, table, filter.as_ref()))
+        let (table, filter, view) = (self::table(py, table)?, predicate(filter)?, self.view(py)?);
+        self.run(py, || scan::count(&view, table, filter.as_ref()))
     }
 
     #[pyo3(
@@ -129,7 +128,7 @@ impl PyRuntimeStorage {
         columns: Option<Vec<String>>,
         offset: Option<Count>,
     ) -> PyResult<PyRelation> {
-        let (filter, by, view) = (predicate(filter)?, self::metric(metric)?, self.view(py));
+        let (filter, by, view) = (predicate(filter)?, self::metric(metric)?, self.view(py)?);
         let search = Search {
             k: k.map(|k| k.0),
             radius: radius.map(self::radius).transpose()?,
@@ -140,8 +139,8 @@ impl PyRuntimeStorage {
             columns: columns.as_deref(),
         };
         let found = match self::points(points)? {
-            Points::One(point) => enter(py, || nearest::nearest(&view, &point, &search)),
-            Points::Many(points) => enter(py, || nearest::nearest_batch(&view, &points, &search)),
+            Points::One(point) => self.run(py, || nearest::nearest(&view, &point, &search)),
+            Points::Many(points) => self.run(py, || nearest::nearest_batch(&view, &points, &search)),
         };
         found.map(PyRelation::from)
     }
@@ -158,7 +157,7 @@ impl PyRuntimeStorage {
         exclude: Option<&Bound<'_, PyAny>>,
         columns: Option<Vec<String>>,
     ) -> PyResult<PyRelation> {
-        let (filter, by, view) = (predicate(filter)?, self::metric(metric)?, self.view(py));
+        let (filter, by, view) = (predicate(filter)?, self::metric(metric)?, self.view(py)?);
         let radius = self::radius(radius)?;
         let search = Search {
             metric: by.as_ref(),
@@ -168,8 +167,8 @@ impl PyRuntimeStorage {
             ..Search::default()
         };
         let found = match self::points(points)? {
-            Points::One(point) => enter(py, || within::within(&view, &point, radius, &search)),
-            Points::Many(points) => enter(py, || within::within_batch(&view, &points, radius, &search)),
+            Points::One(point) => self.run(py, || within::within(&view, &point, radius, &search)),
+            Points::Many(points) => self.run(py, || within::within_batch(&view, &points, radius, &search)),
         };
         found.map(PyRelation::from)
     }
@@ -187,14 +186,14 @@ impl PyRuntimeStorage {
         offset: Option<Count>,
     ) -> PyResult<PyRelation> {
         let (low, high) = (bound(low, f32::NEG_INFINITY)?, bound(high, f32::INFINITY)?);
-        let (filter, view) = (predicate(filter)?, self.view(py));
+        let (filter, view) = (predicate(filter)?, self.view(py)?);
         let page = Scan {
             predicate: filter.as_ref(),
             columns: columns.as_deref(),
             limit: limit.map(|n| n.0),
             offset: offset.unwrap_or_default().0,
         };
-        enter(py, || r#box::within_box(&view, &low, &high, &page)).map(PyRelation::from)
+        self.run(py, || r#box::within_box(&view, &low, &high, &page)).map(PyRelation::from)
     }
 
     #[pyo3(signature = (token, radius, max_results=None))]
@@ -205,8 +204,8 @@ impl PyRuntimeStorage {
         radius: &Bound<'_, PyAny>,
         max_results: Option<Count>,
     ) -> PyResult<Vec<(u64, f64)>> {
-        let (token, radius, view) = (token_ref(token)?, self::radius(radius)?, self.view(py));
-        enter(py, || {
+        let (token, radius, view) = (token_ref(token)?, self::radius(radius)?, self.view(py)?);
+        self.run(py, || {
             let row = view.snapshot.token(&token)?;
             let search =
                 Search { k: max_results.map(|n| n.0), radius: Some(radius), exclude: Some(row), ..Search::default() };
@@ -220,14 +219,14 @@ impl PyRuntimeStorage {
         center: &Bound<'_, PyAny>,
         radius: &Bound<'_, PyAny>,
     ) -> PyResult<Vec<(u64, f64)>> {
-        let (center, radius, view) = (point(center)?, self::radius(radius)?, self.view(py));
+        let (center, radius, view) = (point(center)?, self::radius(radius)?, self.view(py)?);
         let search = Search { radius: Some(radius), ..Search::default() };
-        enter(py, || pairs(nearest::hits(&view, &center, &search)))
+        self.run(py, || pairs(nearest::hits(&view, &center, &search)))
     }
 
     fn get_grid_info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let view = self.view(py);
-        let bounds = enter(py, || Ok(view.snapshot.bounds()))?;
+        let view = self.view(py)?;
+        let bounds = self.run(py, || scan::bounds(&view))?;
         let (info, index, forest) = (PyDict::new(py), PyDict::new(py), &view.snapshot.spatial);
         info.set_item("count", view.snapshot.tokens.live())?;
         match bounds {

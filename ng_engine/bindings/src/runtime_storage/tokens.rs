@@ -2,7 +2,9 @@
 
 use ng_core::Error;
 use ng_core::columns::{Cell, TOKEN_COLUMNS, TableKind, cell};
-use ng_core::ops::{lookup, mutate, page, scan::Scan};
+use ng_core::commit::Working;
+use ng_core::ops::scan::{Scan, list};
+use ng_core::ops::{lookup, mutate};
 use ng_core::request::{NewToken, TokenPatch};
 use ng_core::snapshot::TokenRef;
 use numpy::{IntoPyArray, PyArray1};
@@ -13,10 +15,10 @@ use pyo3::pybacked::PyBackedStr;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
-use super::PyRuntimeStorage;
+use super::{PyRuntimeStorage, rows};
 use crate::arrow::{PyRelation, batches, json_text, to_python};
-use crate::convert::{checked, count, ids, integer, point, real_number, token_ref};
-use crate::enter::{enter, stay};
+use crate::convert::{count, ids, integer, point, real_number, token_ref};
+use crate::enter::stay;
 use crate::error::raise;
 
 /// A weight or other float32: 22003 where float32 has no such number.
@@ -80,13 +82,14 @@ impl PyRuntimeStorage {
             flags: given(flags, |v| bits(v, "flags"))?,
             props: props.as_deref(),
         };
-        let created = enter(py, || self.storage.write(|working| working.create_token(&new, Default::default())))?;
+        let created =
+            self.run(py, || self.storage.write_rows(1, |working| working.create_token(&new, Default::default())))?;
         created.ok_or_else(|| raise(py, &Error::duplicate("the token exists already")))
     }
 
     fn get_token<'py>(&self, py: Python<'py>, token: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let (token, view) = (token_ref(token)?, self.view(py));
-        let Some(row) = stay(py, || Ok(view.snapshot.find_token(&token)))? else {
+        let (token, snapshot) = (token_ref(token)?, self.glance(py)?);
+        let Some(row) = stay(py, || Ok(snapshot.find_token(&token)))? else {
             return Ok(None);
         };
         // A copy of a dict with all the keys never grows.
@@ -100,7 +103,7 @@ impl PyRuntimeStorage {
         let dict = template.bind(py).copy()?;
         let mut created = None;
         for ((_, column), name) in TOKEN_COLUMNS.into_iter().zip(names) {
-            let value = match cell(&view.snapshot, TableKind::Tokens, row, column) {
+            let value = match cell(&snapshot, TableKind::Tokens, row, column) {
                 // The two times are mostly the same one.
                 Cell::Time(at) => match &created {
                     Some((same, value)) if *same == at => Bound::clone(value),
@@ -122,7 +125,7 @@ impl PyRuntimeStorage {
     ) -> PyResult<bool> {
         let token = token_ref(token)?;
         let (mut patch, mut key, mut kind, mut props) = (TokenPatch::default(), None, None, None);
-        let catalog = self.peek(py).catalog.clone();
+        let catalog = self.peek(py)?.catalog.clone();
         for (name, value) in fields.into_iter().flatten() {
             let name: String = name.extract()?;
             match name.as_str() {
@@ -143,8 +146,8 @@ impl PyRuntimeStorage {
         patch.key = key.as_ref().map(|k| k.as_deref());
         patch.props = props.as_ref().map(|p| p.as_deref());
         patch.kind = kind.as_deref();
-        enter(py, || {
-            self.storage.write(|working| match working.snapshot().find_token(&token) {
+        self.run(py, || {
+            self.storage.write_rows(1, |working| match working.snapshot().find_token(&token) {
                 Some(row) => working.update_token(row, &patch).map(|()| true),
                 None => Ok(false),
             })
@@ -153,12 +156,12 @@ impl PyRuntimeStorage {
 
     fn delete_token(&self, py: Python<'_>, token: &Bound<'_, PyAny>) -> PyResult<bool> {
         let token = token_ref(token)?;
-        enter(py, || {
-            self.storage.write(|working| {
+        self.run(py, || {
+            self.storage.write_rows(1, |working| {
                 let row = working.snapshot().find_token(&token);
                 if let Some(row) = row {
                     working.delete_token(row);
-                    working.sweep();
+                    working.sweep()?;
                 }
                 Ok(row.is_some())
             })
@@ -173,38 +176,34 @@ impl PyRuntimeStorage {
         offset: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Vec<u64>> {
         let (limit, offset) = paging(limit, offset)?;
-        let view = self.view(py);
-        enter(py, || {
+        let view = self.view(py)?;
+        self.run(py, || {
             let tokens = &view.snapshot.tokens;
-            let rows: Vec<u32> = if tokens.in_id_order() {
-                tokens.live_rows_from(offset).take(limit).collect()
-            } else {
-                page(tokens.rows_by_id(), Some(limit), offset)
-            };
+            let rows = list(tokens, Some(limit), offset, &view.cancel)?;
             Ok(rows.into_iter().map(|row| tokens.id(row)).collect())
         })
     }
 
-    fn count_tokens(&self, py: Python<'_>) -> usize {
-        self.view(py).snapshot.tokens.live()
+    fn count_tokens(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.glance(py)?.tokens.live())
     }
 
     fn clear_tokens(&self, py: Python<'_>) -> PyResult<usize> {
-        enter(py, || self.storage.write(|working| Ok(working.clear())))
+        self.run(py, || self.storage.write(|working| Ok(working.clear())))
     }
 
     /// The id of a token, or 42704.
     fn resolve(&self, py: Python<'_>, token: &Bound<'_, PyAny>) -> PyResult<u64> {
-        let (token, view) = (token_ref(token)?, self.view(py));
-        let row = checked(py, view.snapshot.token(&token))?;
-        Ok(view.snapshot.tokens.id(row))
+        let (token, snapshot) = (token_ref(token)?, self.glance(py)?);
+        let row = self.row(py, &snapshot, &token)?;
+        Ok(snapshot.tokens.id(row))
     }
 
     /// The coordinates of a token, or 42704.
     fn point(&self, py: Python<'_>, token: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
-        let (token, view) = (token_ref(token)?, self.view(py));
-        let row = checked(py, view.snapshot.token(&token))?;
-        Ok(view.snapshot.coords(row).map(f64::from).to_vec())
+        let (token, snapshot) = (token_ref(token)?, self.glance(py)?);
+        let row = self.row(py, &snapshot, &token)?;
+        Ok(snapshot.coords(row).map(f64::from).to_vec())
     }
 
     #[pyo3(signature = (arrow, *, on_conflict=None))]
@@ -215,25 +214,26 @@ impl PyRuntimeStorage {
         on_conflict: Option<&str>,
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let (batches, action) = (batches(arrow)?, super::on_conflict(py, on_conflict)?);
-        let ids = enter(py, || self.storage.write(|working| mutate::create_tokens(working, &batches, action)))?;
+        let create = |working: &mut Working| mutate::create_tokens(working, &batches, action);
+        let ids = self.run(py, || self.storage.write_rows(rows(&batches), create))?;
         Ok(signed(ids).into_pyarray(py))
     }
 
     fn update_tokens(&self, py: Python<'_>, arrow: &Bound<'_, PyAny>) -> PyResult<usize> {
         let batches = batches(arrow)?;
-        enter(py, || self.storage.write(|working| mutate::update_tokens(working, &batches)))
+        self.run(py, || self.storage.write_rows(rows(&batches), |working| mutate::update_tokens(working, &batches)))
     }
 
     fn delete_tokens(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<usize> {
         let ids = crate::convert::ids(ids)?;
-        enter(py, || self.storage.write(|working| Ok(mutate::delete_tokens(working, &ids))))
+        self.run(py, || self.storage.write_rows(ids.len(), |working| mutate::delete_tokens(working, &ids)))
     }
 
     /// Rows of the tokens with these ids, by id.
     fn get_tokens<'py>(&self, py: Python<'py>, tokens: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let wanted: Vec<TokenRef> = ids(tokens)?.into_iter().map(TokenRef::Id).collect();
-        let view = self.view(py);
-        let relation = enter(py, || lookup::lookup(&view, TableKind::Tokens, &wanted, &Scan::default()))?;
+        let view = self.view(py)?;
+        let relation = self.run(py, || lookup::lookup(&view, TableKind::Tokens, &wanted, &Scan::default()))?;
         PyRelation::from(relation).into_bound_py_any(py)
     }
 }

@@ -7,8 +7,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use rayon::prelude::*;
 
-use crate::segment::Table;
+use crate::cancel::Cancel;
+use crate::error::Result;
+use crate::ops::on_pool;
+use crate::segment::{Table, row_at};
 use crate::snapshot::Snapshot;
 use crate::token::Token;
 
@@ -71,23 +75,25 @@ struct Compressed {
 }
 
 impl Compressed {
-    fn build(nodes: usize, hops: &[(u32, Hop)]) -> Self {
+    fn build(nodes: usize, hops: impl Iterator<Item = (u32, Hop)> + Clone, cancel: &Cancel) -> Result<Self> {
+        let mut pace = cancel.pace();
         let mut offsets = vec![0u32; nodes + 1];
-        for (from, _) in hops {
-            offsets[*from as usize + 1] += 1;
+        for (from, _) in hops.clone() {
+            pace.tick()?;
+            offsets[from as usize + 1] += 1;
         }
         for node in 0..nodes {
             offsets[node + 1] += offsets[node];
         }
-        let mut next = offsets.clone();
-        let mut this =
-            Self { offsets, tokens: vec![0; hops.len()], connections: vec![0; hops.len()], kinds: vec![0; hops.len()] };
+        let (mut next, len) = (offsets.clone(), offsets[nodes] as usize);
+        let mut this = Self { offsets, tokens: vec![0; len], connections: vec![0; len], kinds: vec![0; len] };
         for (from, hop) in hops {
-            let at = next[*from as usize] as usize;
-            next[*from as usize] += 1;
+            pace.tick()?;
+            let at = next[from as usize] as usize;
+            next[from as usize] += 1;
             (this.tokens[at], this.connections[at], this.kinds[at]) = (hop.token, hop.connection, hop.kind);
         }
-        this
+        Ok(this)
     }
 
     fn hops(&self, token: u32) -> impl Iterator<Item = Hop> + '_ {
@@ -150,9 +156,8 @@ struct Later {
 
 impl Later {
     fn push(&self, link: Link) {
-        let Link { source, target, connection, kind } = link;
-        self.outward.push(source, Hop { token: target, connection, kind });
-        self.inward.push(target, Hop { token: source, connection, kind });
+        self.outward.push(link.source, link.outward());
+        self.inward.push(link.target, link.inward());
     }
 
     fn pop(&self, link: Link) {
@@ -175,24 +180,41 @@ pub struct Adjacency {
     /// Committed links, shared by every snapshot since the compressed rows were built.
     later: Arc<Later>,
     /// Links of one transaction, seen by its own snapshots alone.
-    own: Option<Arc<Later>>,
+    own: Option<Own>,
+}
+
+/// The links of a transaction's connections, which are those from row `from` on.
+#[derive(Clone, Debug)]
+struct Own {
+    from: u32,
+    links: Arc<Later>,
 }
 
 impl Adjacency {
-    /// Compressed rows over every live connection of the snapshot.
-    pub fn build(snapshot: &Snapshot) -> Self {
+    /// Compressed rows over every live connection of the snapshot, made on the engine's threads.
+    pub fn build(snapshot: &Snapshot, cancel: &Cancel) -> Result<Self> {
         let nodes = snapshot.tokens.extent() as usize;
         let connections = &snapshot.connections;
-        let (mut outward, mut inward) =
-            (Vec::with_capacity(connections.live()), Vec::with_capacity(connections.live()));
-        for row in connections.live_rows() {
-            if let Some(Link { source, target, connection, kind }) = Link::of(snapshot, row) {
-                outward.push((source, Hop { token: target, connection, kind }));
-                inward.push((target, Hop { token: source, connection, kind }));
-            }
-        }
-        let both = Both { outward: Compressed::build(nodes, &outward), inward: Compressed::build(nodes, &inward) };
-        Self { covered: connections.extent(), compressed: Arc::new(both), ..Self::default() }
+        let links_of = |number: usize| {
+            cancel.poll()?;
+            let slots = connections.segment(number).live_slots();
+            Ok(slots.filter_map(|slot| Link::of(snapshot, row_at(number, slot))).collect::<Vec<_>>())
+        };
+        let both = on_pool(cancel, || {
+            let links = (0..connections.segments()).into_par_iter().map(links_of).collect::<Result<Vec<_>>>()?;
+            let links = || links.iter().flatten();
+            let (outward, inward) = rayon::join(
+                || Compressed::build(nodes, links().map(|link| (link.source, link.outward())), cancel),
+                || Compressed::build(nodes, links().map(|link| (link.target, link.inward())), cancel),
+            );
+            Ok(Both { outward: outward?, inward: inward? })
+        });
+        Ok(Self { covered: connections.extent(), compressed: Arc::new(both?), ..Self::default() })
+    }
+
+    /// How many connections are in the compressed rows.
+    pub fn compressed(&self) -> usize {
+        self.compressed.outward.connections.len()
     }
 
     /// Rows [0, `covered`) of the connections are in the compressed rows.
@@ -200,12 +222,13 @@ impl Adjacency {
         self.covered
     }
 
-    /// The same for a transaction, with links of its own.
+    /// The same for a transaction, with links of its own: of connections from row `from` on, unless it has some already.
     #[must_use]
-    pub fn with_own(&self, links: &[Link]) -> Self {
+    pub fn with_own(&self, links: &[Link], from: u32) -> Self {
         let own = Later::default();
         links.iter().for_each(|link| own.push(*link));
-        Self { own: Some(Arc::new(own)), ..self.clone() }
+        let from = self.own.as_ref().map_or(from, |own| own.from);
+        Self { own: Some(Own { from, links: Arc::new(own) }), ..self.clone() }
     }
 
     /// The same for everybody: links of the transaction join those that all can see.
@@ -224,12 +247,12 @@ impl Adjacency {
 
     /// List a link among the later ones: those of the transaction, if there is one.
     pub fn push(&self, link: Link) {
-        self.own.as_ref().unwrap_or(&self.later).push(link);
+        self.own.as_ref().map_or(&self.later, |own| &own.links).push(link);
     }
 
     /// Take back the latest push, which was of this link.
     pub fn pop(&self, link: Link) {
-        self.own.as_ref().unwrap_or(&self.later).pop(link);
+        self.own.as_ref().map_or(&self.later, |own| &own.links).pop(link);
     }
 
     /// Visit every live hop from a token; a self loop is visited once in each direction asked for.
@@ -245,13 +268,18 @@ impl Adjacency {
                 columns.kind.get(slot) == hop.kind && ends == if outward { (id, other) } else { (other, id) }
             }
         };
-        let lists = || [Some(&self.later), self.own.as_ref()].into_iter().flatten();
+        // Once the transaction has committed, its links are among everybody's too: a reader who stays behind sees them once.
+        let lists = || {
+            let own = self.own.as_ref().map(|own| (own.from..u32::MAX, &own.links));
+            let before = 0..own.as_ref().map_or(u32::MAX, |(rows, _)| rows.start);
+            [Some((before, &self.later)), own].into_iter().flatten()
+        };
         if direction != Direction::In {
             let live = |hop: &Hop| connections.is_live(hop.connection);
             self.compressed.outward.hops(token).filter(live).for_each(&mut visit);
-            for later in lists() {
+            for (rows, later) in lists() {
                 later.outward.visit(token, |hop| {
-                    if same(&hop, true) {
+                    if rows.contains(&hop.connection) && same(&hop, true) {
                         visit(hop);
                     }
                 });
@@ -260,9 +288,9 @@ impl Adjacency {
         if direction != Direction::Out {
             let live = |hop: &Hop| connections.is_live(hop.connection);
             self.compressed.inward.hops(token).filter(live).for_each(&mut visit);
-            for later in lists() {
+            for (rows, later) in lists() {
                 later.inward.visit(token, |hop| {
-                    if same(&hop, false) {
+                    if rows.contains(&hop.connection) && same(&hop, false) {
                         visit(hop);
                     }
                 });
@@ -277,6 +305,14 @@ impl Adjacency {
 }
 
 impl Link {
+    fn outward(self) -> Hop {
+        Hop { token: self.target, connection: self.connection, kind: self.kind }
+    }
+
+    fn inward(self) -> Hop {
+        Hop { token: self.source, connection: self.connection, kind: self.kind }
+    }
+
     /// The connection in this row of the snapshot.
     pub fn of(snapshot: &Snapshot, connection: u32) -> Option<Self> {
         let (columns, slot) = snapshot.connections.columns(connection);

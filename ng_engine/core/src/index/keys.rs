@@ -10,6 +10,11 @@ use std::sync::{Arc, LazyLock};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use parking_lot::RwLock;
+use rayon::prelude::*;
+
+use crate::cancel::Cancel;
+use crate::error::Result;
+use crate::ops::on_pool;
 
 const SHARDS: usize = 64;
 /// A value that comes and goes leaves this many dead candidates behind at the most.
@@ -33,6 +38,24 @@ pub struct RowMap {
     shards: Box<[Arc<RwLock<HashTable<Entry>>>]>,
 }
 
+/// Entries on their way into a map, by shard.
+pub struct Scattered {
+    shards: Vec<Vec<Entry>>,
+}
+
+impl Default for Scattered {
+    fn default() -> Self {
+        Self { shards: vec![Vec::new(); SHARDS] }
+    }
+}
+
+impl Scattered {
+    /// Note that `row` has a value of this hash.
+    pub fn push(&mut self, hash: u64, row: u32) {
+        self.shards[RowMap::shard_number(hash)].push(Entry { hash: hash as u32, row });
+    }
+}
+
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 impl Default for RowMap {
@@ -47,13 +70,41 @@ impl RowMap {
         HASHER.hash_one(value)
     }
 
-    /// A map of (hash, row) pairs.
-    pub fn build(entries: impl Iterator<Item = (u64, u32)>) -> Self {
-        let map = Self::default();
-        entries.for_each(|(hash, row)| {
-            map.insert_new(hash, row);
-        });
-        map
+    /// A map of (hash, row) pairs; rows that have no value give none.
+    pub fn build(entries: impl Iterator<Item = Option<(u64, u32)>>, cancel: &Cancel) -> Result<Self> {
+        let (map, mut pace) = (Self::default(), cancel.pace());
+        for entry in entries {
+            pace.tick()?;
+            if let Some((hash, row)) = entry {
+                map.insert_new(hash, row);
+            }
+        }
+        Ok(map)
+    }
+
+    /// A map of what `entries` lists for each of so many parts, made on the engine's threads.
+    pub fn build_parts(parts: usize, cancel: &Cancel, entries: impl Fn(usize, &mut Scattered) + Sync) -> Result<Self> {
+        on_pool(cancel, || {
+            let runs = (4 * rayon::current_num_threads()).min(parts);
+            let scatter = |run| {
+                let mut scattered = Scattered::default();
+                for part in run * parts / runs..(run + 1) * parts / runs {
+                    cancel.poll()?;
+                    entries(part, &mut scattered);
+                }
+                Ok(scattered)
+            };
+            let scattered = (0..runs).into_par_iter().map(scatter).collect::<Result<Vec<Scattered>>>()?;
+            let shards = (0..SHARDS).into_par_iter().map(|shard| {
+                cancel.poll()?;
+                let mut table = HashTable::with_capacity(scattered.iter().map(|s| s.shards[shard].len()).sum());
+                for entry in scattered.iter().flat_map(|s| &s.shards[shard]) {
+                    table.insert_unique(Entry::wide(entry.hash), *entry, |e| Entry::wide(e.hash));
+                }
+                Ok(Arc::new(RwLock::new(table)))
+            });
+            Ok(Self { shards: shards.collect::<Result<Vec<_>>>()?.into() })
+        })
     }
 
     fn shard(&self, hash: u64) -> &RwLock<HashTable<Entry>> {

@@ -5,9 +5,9 @@ use crate::columns::TableKind;
 use crate::error::{Error, Result};
 use crate::index::spatial::{self, scan_box};
 use crate::metric::Point;
-use crate::ops::nearest::{Ready, Search};
+use crate::ops::nearest::{Ready, Search, finished};
 use crate::ops::scan::Scan;
-use crate::ops::{View, page};
+use crate::ops::{View, order, page};
 
 /// Tokens with `low[i] <= x[i] <= high[i]`; an infinite bound is open. A box that is upside down is 22023.
 pub fn within_box(view: &View, low: &Point, high: &Point, scan: &Scan<'_>) -> Result<Relation> {
@@ -18,18 +18,27 @@ pub fn within_box(view: &View, low: &Point, high: &Point, scan: &Scan<'_>) -> Re
     let metric = crate::metric::Metric::new([1.0; 8], [0.0; 8]);
     let search = Search { predicate: scan.predicate, metric: Some(&metric), ..Search::default() };
     let ready = Ready::new(view, &search)?;
-    let mut work = spatial::Work::default();
+    let mut work = spatial::Work::cancelled_by(&view.cancel);
     let mut rows = Vec::new();
     for planted in ready.trees() {
         planted.tree.in_box(low, high, &mut |row| ready.passes(row, true), &mut |row| rows.push(row), &mut work);
     }
     let inside = |point: &Point| (0..8).all(|axis| low[axis] <= point[axis] && point[axis] <= high[axis]);
-    rows.extend(ready.moved().filter(|(row, point)| inside(point) && ready.passes(*row, false)).map(|(row, _)| row));
+    for (row, point) in ready.moved() {
+        if work.row() {
+            break;
+        }
+        if inside(&point) && ready.passes(row, false) {
+            rows.push(row);
+        }
+    }
     ready.unindexed(|points, first| {
         let mut passes = |row| ready.passes(row, false);
         scan_box(points, first, low, high, &mut passes, &mut |row| rows.push(row), &mut work);
     });
-    rows.sort_unstable_by_key(|row| view.snapshot.tokens.id(*row));
+    finished(view, &work)?;
+    view.memory.take(size_of_val(&*rows))?;
+    order::sort_by_key(&view.cancel, &mut rows, |row| view.snapshot.tokens.id(*row))?;
     let rows = Rows::List(page(rows, scan.limit, scan.offset));
     let relation = Relation::new(view.snapshot.clone(), TableKind::Tokens, rows, Vec::new(), scan.columns)?;
     Ok(relation.found(ready.access(), (&work).into()))

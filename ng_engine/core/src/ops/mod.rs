@@ -6,28 +6,36 @@ pub mod lookup;
 pub mod mutate;
 pub mod nearest;
 pub mod neighbors;
+mod order;
 pub mod path;
 pub mod scan;
 pub mod within;
 
 use std::sync::{Arc, LazyLock};
 
+use parking_lot::{Condvar, Mutex};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::batch;
+use crate::cancel::{Cancel, SLICE};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::index::spatial;
+use crate::memory::Allowance;
 use crate::metric::Metric;
 use crate::snapshot::Snapshot;
 
-/// What an operation reads: one snapshot, and the metric in force for the session.
+/// What an operation reads: one snapshot, and the metric in force for the session. And what bounds it.
 #[derive(Clone)]
 pub struct View {
     /// The version.
     pub snapshot: Arc<Snapshot>,
     /// Scales and periods unless the call brings its own.
     pub metric: Metric,
+    /// Every operation looks at it.
+    pub cancel: Cancel,
+    /// What it may take for its answer.
+    pub memory: Allowance,
 }
 
 /// Worker threads of the engine; its own, so that no host library's pool is blocked.
@@ -38,10 +46,48 @@ pub fn pool() -> Option<&'static ThreadPool> {
 }
 
 /// Run on the engine's threads; on the caller's alone if there are none to be had.
-pub fn on_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    match pool() {
-        Some(pool) => pool.install(work),
-        None => work(),
+///
+/// `work` has to look at `cancel` by itself; the caller meanwhile looks for signals, which no other thread would notice.
+pub fn on_pool<T: Send>(cancel: &Cancel, work: impl FnOnce() -> T + Send) -> T {
+    let Some(pool) = pool().filter(|pool| pool.current_thread_index().is_none()) else {
+        return work();
+    };
+    if cancel.is_never() {
+        return pool.install(work);
+    }
+    let (ended, mut done) = (Ended::default(), None);
+    pool.in_place_scope(|scope| {
+        scope.spawn(|_| {
+            // Dropped by a panic too, which the scope hands on to the caller.
+            let _told = Told(&ended);
+            done = Some(work());
+        });
+        let mut over = ended.over.lock();
+        while !*over {
+            if ended.changed.wait_for(&mut over, SLICE).timed_out() {
+                // An interrupt is counted where `work` sees it: its own look is what ends it.
+                let _ = parking_lot::MutexGuard::unlocked(&mut over, || cancel.poll());
+            }
+        }
+    });
+    match done {
+        Some(done) => done,
+        None => unreachable!("the scope has ended without a panic, so the work is done"),
+    }
+}
+
+#[derive(Default)]
+struct Ended {
+    over: Mutex<bool>,
+    changed: Condvar,
+}
+
+struct Told<'a>(&'a Ended);
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        *self.0.over.lock() = true;
+        self.0.changed.notify_all();
     }
 }
 

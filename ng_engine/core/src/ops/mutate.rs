@@ -2,7 +2,7 @@
 
 use arrow_array::RecordBatch;
 
-use crate::commit::Working;
+use crate::commit::{ROW, Working};
 use crate::error::{Error, Result};
 use crate::index::spatial::Hit;
 use crate::metric::Metric;
@@ -28,12 +28,15 @@ pub fn create_tokens(working: &mut Working, batches: &[RecordBatch], on_conflict
     let total: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let mut ids = Vec::with_capacity(total);
     let mut before = 0;
+    let cancel = working.cancel().clone();
+    let mut pace = cancel.pace();
     for batch in batches {
         let rows = TokenBatch::new(batch, &working.snapshot().catalog)?;
         if rows.has_keys() {
             working.reserve_keys(rows.len);
         }
         for row in 0..rows.len {
+            pace.ticks(ROW)?;
             let created = rows.create(row).and_then(|new| working.create_token(&new, on_conflict));
             ids.extend(created.map_err(in_row(before + row))?);
         }
@@ -45,9 +48,12 @@ pub fn create_tokens(working: &mut Working, batches: &[RecordBatch], on_conflict
 /// Update the tokens of all batches; how many.
 pub fn update_tokens(working: &mut Working, batches: &[RecordBatch]) -> Result<usize> {
     let mut before = 0;
+    let cancel = working.cancel().clone();
+    let mut pace = cancel.pace();
     for batch in batches {
         let rows = TokenBatch::new(batch, &working.snapshot().catalog)?;
         for row in 0..rows.len {
+            pace.ticks(ROW)?;
             let mut update = || {
                 let (id, patch) = rows.update(row)?;
                 let at = working.snapshot().token(&TokenRef::Id(id))?;
@@ -57,21 +63,25 @@ pub fn update_tokens(working: &mut Working, batches: &[RecordBatch]) -> Result<u
         }
         before += rows.len;
     }
-    working.sweep();
+    working.sweep()?;
     Ok(before)
 }
 
 /// Delete tokens with their connections; how many tokens there were.
-pub fn delete_tokens(working: &mut Working, ids: &[i64]) -> usize {
+pub fn delete_tokens(working: &mut Working, ids: &[i64]) -> Result<usize> {
     let mut deleted = 0;
+    let cancel = working.cancel().clone();
+    let mut pace = cancel.pace();
     for id in ids {
+        pace.ticks(ROW)?;
         if let Some(row) = check_id(*id).ok().and_then(|id| working.snapshot().tokens.find(id)) {
-            working.delete_token(row);
+            // A token may have any number of connections, and all of them go.
+            pace.ticks(ROW.saturating_mul(u32::try_from(working.delete_token(row)).unwrap_or(u32::MAX)))?;
             deleted += 1;
         }
     }
-    working.sweep();
-    deleted
+    working.sweep()?;
+    Ok(deleted)
 }
 
 /// Create the connections of all batches; ids of those stored.
@@ -82,15 +92,18 @@ pub fn create_connections(working: &mut Working, batches: &[RecordBatch], on_con
     let mut at = 0;
     let counted = rows.inspect(|_| at += 1);
     let created = working.create_connections(total, counted, on_conflict);
-    created.map_err(in_row(at.max(1) - 1))
+    created.map_err(|error| if error.is_cancelled() { error } else { in_row(at.max(1) - 1)(error) })
 }
 
 /// Update the connections of all batches; how many.
 pub fn update_connections(working: &mut Working, batches: &[RecordBatch]) -> Result<usize> {
     let mut before = 0;
+    let cancel = working.cancel().clone();
+    let mut pace = cancel.pace();
     for batch in batches {
         let rows = ConnectionBatch::new(batch, false)?;
         for row in 0..rows.len {
+            pace.ticks(ROW)?;
             let mut update = || {
                 let (id, patch) = rows.update(row)?;
                 let at = find_connection(working, id)
@@ -110,16 +123,19 @@ pub fn find_connection(working: &Working, id: i64) -> Option<u32> {
 }
 
 /// Delete connections; how many there were.
-pub fn delete_connections(working: &mut Working, ids: &[i64]) -> usize {
+pub fn delete_connections(working: &mut Working, ids: &[i64]) -> Result<usize> {
     let mut deleted = 0;
+    let cancel = working.cancel().clone();
+    let mut pace = cancel.pace();
     for id in ids {
+        pace.ticks(ROW)?;
         if let Some(row) = find_connection(working, *id) {
             working.delete_connection(row);
             deleted += 1;
         }
     }
-    working.sweep();
-    deleted
+    working.sweep()?;
+    Ok(deleted)
 }
 
 /// What `weave` makes of each nearest neighbour.
@@ -146,16 +162,18 @@ pub fn weave(
     on_conflict: OnConflict,
 ) -> Result<Vec<u64>> {
     let snapshot = &view.snapshot;
-    let rows = ids.iter().map(|id| snapshot.token(&TokenRef::Id(*id))).collect::<Result<Vec<_>>>()?;
+    let mut pace = view.cancel.pace();
+    let row = |id: &i64| pace.tick().and_then(|()| snapshot.token(&TokenRef::Id(*id)));
+    let rows = ids.iter().map(row).collect::<Result<Vec<_>>>()?;
     // One more than asked for, as the token itself is among its nearest or as far as they are.
     let k = weave.k.saturating_add(1);
     let ready = Ready::new(view, &Search { k: Some(k), metric: weave.metric, ..Search::default() })?;
-    let (hits, _) = each(rows.len(), |i, work| {
-        let mut hits: Vec<Hit> = ready.hits(&snapshot.coords(rows[i]), work);
+    let (hits, _) = each(rows.len(), &view.cancel, |i, work| {
+        let mut hits: Vec<Hit> = ready.hits(&snapshot.coords(rows[i]), work)?;
         hits.retain(|hit| hit.row != rows[i]);
         hits.truncate(weave.k);
-        hits
-    });
+        Ok(hits)
+    })?;
     let total = hits.iter().map(Vec::len).sum();
     let pairs = ids.iter().zip(&hits).flat_map(|(source, hits)| hits.iter().map(|hit| (*source, hit.id as i64)));
     let rows = pairs.map(|(source, target)| {

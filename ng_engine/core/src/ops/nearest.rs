@@ -4,13 +4,15 @@ use arrow_array::{Float64Array, Int64Array};
 use rayon::prelude::*;
 
 use crate::batch::{Extra, Relation, Rows, Work};
+use crate::cancel::Cancel;
 use crate::columns::TableKind;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Predicate};
 use crate::index::forest::Planted;
 use crate::index::spatial::{self, Hit, TopK, scan_nearest};
+use crate::memory::Allowance;
 use crate::metric::{Metric, Point};
-use crate::ops::{View, on_pool, within};
+use crate::ops::{View, on_pool, order, within};
 use crate::snapshot::Snapshot;
 use crate::token::Token;
 
@@ -39,6 +41,8 @@ pub struct Search<'a> {
 /// A search compiled against a view: what the inner loops need.
 pub(super) struct Ready<'a> {
     snapshot: &'a Snapshot,
+    cancel: &'a Cancel,
+    memory: &'a Allowance,
     pub(super) metric: &'a Metric,
     filter: Filter,
     exclude: Option<u32>,
@@ -59,6 +63,8 @@ impl<'a> Ready<'a> {
         let snapshot = &*view.snapshot;
         Ok(Self {
             snapshot,
+            cancel: &view.cancel,
+            memory: &view.memory,
             metric,
             filter: Filter::compile::<Token>(search.predicate, snapshot, &view.metric)?,
             exclude: search.exclude,
@@ -114,7 +120,9 @@ impl<'a> Ready<'a> {
             planted.tree.nearest(self.metric, query, &mut top, &mut passes, &mut id, work);
         }
         for (row, point) in self.moved() {
-            work.rows_examined += 1;
+            if work.row() {
+                break;
+            }
             let distance = self.metric.distance(&point, query);
             if distance <= top.limit() && self.passes(row, false) {
                 top.push(Hit { distance, id: self.id(row), row });
@@ -128,18 +136,22 @@ impl<'a> Ready<'a> {
     }
 
     /// Every hit of one query, in order.
-    pub(super) fn hits(&self, query: &Point, work: &mut spatial::Work<'_>) -> Vec<Hit> {
+    pub(super) fn hits(&self, query: &Point, work: &mut spatial::Work<'_>) -> Result<Vec<Hit>> {
         let mut hits = match self.k {
             Some(k) if k < self.snapshot.tokens.live() => self.best(query, k, work),
             k => {
                 let mut hits = within::all(self, query, self.radius.unwrap_or(f64::INFINITY), work);
-                hits.sort_unstable();
+                order::sort_by_key(self.cancel, &mut hits, |hit| *hit)?;
                 hits.truncate(k.unwrap_or(usize::MAX));
                 hits
             }
         };
         hits.drain(..self.offset.min(hits.len()));
-        hits
+        if work.stopped() {
+            return Err(over(self.cancel));
+        }
+        self.memory.take(hits.len() * size_of::<Hit>())?;
+        Ok(hits)
     }
 
     pub(super) fn access(&self) -> &'static str {
@@ -157,14 +169,14 @@ impl<'a> Ready<'a> {
 /// The nearest tokens to a point: their columns and `distance`.
 pub fn nearest(view: &View, query: &Point, search: &Search<'_>) -> Result<Relation> {
     let ready = Ready::new(view, search)?;
-    let mut work = spatial::Work::default();
-    let hits = ready.hits(query, &mut work);
+    let mut work = spatial::Work::cancelled_by(&view.cancel);
+    let hits = ready.hits(query, &mut work)?;
     found(view, hits, &work, ready.access(), search.columns)
 }
 
 /// The nearest tokens to a point, bare.
 pub fn hits(view: &View, query: &Point, search: &Search<'_>) -> Result<Vec<Hit>> {
-    Ok(Ready::new(view, search)?.hits(query, &mut spatial::Work::default()))
+    Ready::new(view, search)?.hits(query, &mut spatial::Work::cancelled_by(&view.cancel))
 }
 
 /// Hits as rows with their distances.
@@ -184,7 +196,7 @@ pub(super) fn found(
 /// The nearest tokens to each of many points, on every core: `query`, `id`, `distance`.
 pub fn nearest_batch(view: &View, queries: &[Point], search: &Search<'_>) -> Result<Relation> {
     let ready = Ready::new(view, search)?;
-    let (hits, work) = each(queries.len(), |i, work| ready.hits(&queries[i], work));
+    let (hits, work) = each(queries.len(), &view.cancel, |i, work| ready.hits(&queries[i], work))?;
     let extras = vec![
         ("query", Extra::Big(per_query(&hits, |i, _| i as i64))),
         ("id", Extra::Big(per_query(&hits, |_, hit| hit.id as i64))),
@@ -200,17 +212,33 @@ fn per_query(hits: &[Vec<Hit>], value: impl Fn(usize, &Hit) -> i64) -> Int64Arra
     values.map(|(i, hit)| value(i, hit)).collect::<Vec<_>>().into()
 }
 
+/// Why a search was stopped.
+fn over(cancel: &Cancel) -> Error {
+    cancel.check().err().unwrap_or_else(|| Error::cancelled("canceling statement due to user request"))
+}
+
+/// 57014 if the search was stopped: what it found is not all.
+pub(super) fn finished(view: &View, work: &spatial::Work<'_>) -> Result<()> {
+    if work.stopped() { Err(over(&view.cancel)) } else { Ok(()) }
+}
+
 /// Answer queries 0…n−1, in parallel where it pays.
-pub(super) fn each<T: Send>(n: usize, answer: impl Fn(usize, &mut spatial::Work<'_>) -> T + Sync) -> (Vec<T>, Work) {
+pub(super) fn each<T: Send>(
+    n: usize,
+    cancel: &Cancel,
+    answer: impl Fn(usize, &mut spatial::Work<'_>) -> Result<T> + Sync,
+) -> Result<(Vec<T>, Work)> {
+    cancel.check()?;
     let one = |i| {
-        let mut work = spatial::Work::default();
-        let found = answer(i, &mut work);
-        (found, Work::from(&work))
+        let mut work = spatial::Work::cancelled_by(cancel);
+        let found = answer(i, &mut work)?;
+        Ok((found, Work::from(&work)))
     };
     let answers: Vec<(T, Work)> = if n < PARALLEL_QUERIES {
-        (0..n).map(one).collect()
+        (0..n).map(one).collect::<Result<_>>()?
     } else {
-        on_pool(|| (0..n).into_par_iter().with_min_len(PARALLEL_QUERIES / 2).map(one).collect())
+        let all = || (0..n).into_par_iter().with_min_len(PARALLEL_QUERIES / 2).map(one).collect::<Result<_>>();
+        on_pool(cancel, all)?
     };
     let mut total = Work::default();
     for (_, work) in &answers {
@@ -218,5 +246,5 @@ pub(super) fn each<T: Send>(n: usize, answer: impl Fn(usize, &mut spatial::Work<
         total.leaves_visited += work.leaves_visited;
         total.leaves_total = work.leaves_total;
     }
-    (answers.into_iter().map(|(found, _)| found).collect(), total)
+    Ok((answers.into_iter().map(|(found, _)| found).collect(), total))
 }

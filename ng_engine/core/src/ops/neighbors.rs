@@ -5,13 +5,14 @@ use std::cell::RefCell;
 use arrow_array::{Float64Array, Int32Array};
 
 use crate::batch::{Extra, Relation, Rows, Work};
+use crate::cancel::Cancel;
 use crate::columns::TableKind;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Predicate};
 use crate::index::adjacency::Direction;
 use crate::index::spatial::{Hit, TopK};
 use crate::metric::{Metric, Point};
-use crate::ops::{Via, View, page};
+use crate::ops::{Via, View, order, page};
 use crate::snapshot::{Snapshot, TokenRef};
 use crate::token::Token;
 
@@ -52,8 +53,10 @@ pub fn reach(
     (fewest, most): (u32, u32),
     via: &Via,
     direction: Direction,
+    cancel: &Cancel,
     work: &mut Work,
-) -> Vec<(u32, i32)> {
+) -> Result<Vec<(u32, i32)>> {
+    cancel.check()?;
     // Taken out, so that a panic loses the bits rather than leaving some set.
     let mut seen = SEEN.take();
     let words = snapshot.tokens.extent() as usize / 64 + 1;
@@ -70,9 +73,11 @@ pub fn reach(
     order.extend(starts.iter().filter(|row| first(**row, &mut seen)));
     let mut reached = Vec::new();
     let (mut level, mut depth) = (0..order.len(), 1);
-    while depth <= most && !level.is_empty() {
+    let (mut pace, mut over) = (cancel.pace(), Ok(()));
+    while depth <= most && !level.is_empty() && over.is_ok() {
         let end = order.len();
         for i in level {
+            let before = work.edges_examined;
             snapshot.adjacency.hops(snapshot, order[i], direction, |hop| {
                 work.edges_examined += 1;
                 if via.contains(hop.kind) && first(hop.token, &mut seen) {
@@ -82,13 +87,17 @@ pub fn reach(
                     }
                 }
             });
+            over = pace.ticks(1 + u32::try_from(work.edges_examined - before).unwrap_or(u32::MAX - 1));
+            if over.is_err() {
+                break;
+            }
         }
         level = end..order.len();
         depth += 1;
     }
     order.iter().for_each(|row| seen[*row as usize / 64] = 0);
     SEEN.set(seen);
-    reached
+    over.map(|()| reached)
 }
 
 /// Tokens reached from `starts`: their columns, `depth`, and with a point `distance`.
@@ -105,12 +114,23 @@ pub fn neighbors(view: &View, starts: &[TokenRef], walk: &Walk<'_>) -> Result<Re
     let via = Via::new(walk.via, &snapshot.catalog)?;
     let filter = Filter::compile::<Token>(walk.predicate, snapshot, &view.metric)?;
     let mut work = Work::default();
-    let mut reached = reach(snapshot, &rows, walk.depth, &via, walk.direction, &mut work);
+    let mut reached = reach(snapshot, &rows, walk.depth, &via, walk.direction, &view.cancel, &mut work)?;
     work.rows_examined = reached.len() as u64;
-    reached.retain(|(row, depth)| filter.token_at_depth(snapshot, *row, *depth));
+    view.memory.take(size_of_val(&*reached))?;
+    let mut pace = view.cancel.pace();
+    if !filter.is_all() {
+        let mut shown = Vec::new();
+        for (row, depth) in reached {
+            pace.tick()?;
+            if filter.token_at_depth(snapshot, row, depth) {
+                shown.push((row, depth));
+            }
+        }
+        reached = shown;
+    }
     let relation = match walk.near {
         None => {
-            reached.sort_unstable_by_key(|(row, depth)| (*depth, snapshot.tokens.id(*row)));
+            order::sort_by_key(&view.cancel, &mut reached, |(row, depth)| (*depth, snapshot.tokens.id(*row)))?;
             let reached = page(reached, walk.limit, walk.offset);
             relation(view, &reached, None, walk.columns)?
         }
@@ -125,6 +145,7 @@ pub fn neighbors(view: &View, starts: &[TokenRef], walk: &Walk<'_>) -> Result<Re
             let k = walk.limit.map_or(usize::MAX, |limit| limit.saturating_add(walk.offset));
             let mut top = TopK::new(k, walk.radius);
             for (i, (row, _)) in reached.iter().enumerate() {
+                pace.tick()?;
                 let distance = metric.distance(&snapshot.coords(*row), &point);
                 if distance <= top.limit() {
                     // `row` of the hit is the place in `reached`, where the depth is.

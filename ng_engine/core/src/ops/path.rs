@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use arrow_array::{Float64Array, Int32Array, Int64Array};
 
 use crate::batch::{Extra, Relation, Rows, Work};
+use crate::cancel::Pace;
 use crate::columns::TableKind;
 use crate::error::Result;
 use crate::index::adjacency::Direction;
@@ -25,6 +26,9 @@ pub struct Route<'a> {
 /// The columns of a path, in order.
 const COLUMNS: [&str; 6] = ["step", "id", "key", "type", "connection", "cost"];
 
+/// What a token that was reached takes.
+const REACHED_BYTES: usize = 24;
+
 /// One side of the search: how each row was reached, and the rows of the last level.
 struct Side {
     /// Row → (row before, connection walked, hops so far); a start is its own predecessor.
@@ -41,10 +45,18 @@ impl Side {
     }
 
     /// One level more; the meeting point with the fewest hops on both sides, if any.
-    fn advance(&mut self, snapshot: &Snapshot, via: &Via, other: &Self, work: &mut Work) -> Option<u32> {
+    fn advance(
+        &mut self,
+        snapshot: &Snapshot,
+        via: &Via,
+        other: &Self,
+        pace: &mut Pace<'_>,
+        work: &mut Work,
+    ) -> Result<Option<u32>> {
         let (mut next, mut best) = (Vec::new(), None);
         self.hops += 1;
         for from in std::mem::take(&mut self.level) {
+            let before = work.edges_examined;
             snapshot.adjacency.hops(snapshot, from, self.direction, |hop| {
                 work.edges_examined += 1;
                 if !via.contains(hop.kind) || self.reached.contains_key(&hop.token) {
@@ -58,9 +70,10 @@ impl Side {
                     best = Some((*rest, hop.token));
                 }
             });
+            pace.ticks(1 + u32::try_from(work.edges_examined - before).unwrap_or(u32::MAX - 1))?;
         }
         self.level = next;
-        best.map(|(_, row)| row)
+        Ok(best.map(|(_, row)| row))
     }
 
     /// The way from `row` back to the start: (row, connection that led to it).
@@ -79,29 +92,32 @@ impl Side {
 
 /// The tokens of a shortest way, the start first, each with the connection that led to it.
 fn shortest(
-    snapshot: &Snapshot,
     from: u32,
     to: u32,
     via: &Via,
     route: &Route<'_>,
+    view: &View,
     work: &mut Work,
-) -> Option<Vec<(u32, u32)>> {
+) -> Result<Option<Vec<(u32, u32)>>> {
+    view.cancel.check()?;
+    let (snapshot, mut pace) = (&*view.snapshot, view.cancel.pace());
     let mut ahead = Side::new(from, route.direction);
     let mut behind = Side::new(to, route.direction.reversed());
     if from == to {
-        return Some(vec![(from, u32::MAX)]);
+        return Ok(Some(vec![(from, u32::MAX)]));
     }
     loop {
         if route.max_depth.is_some_and(|most| ahead.hops + behind.hops >= most) {
-            return None;
+            return Ok(None);
         }
         if ahead.level.is_empty() || behind.level.is_empty() {
-            return None;
+            return Ok(None);
         }
+        view.memory.take((ahead.level.len() + behind.level.len()) * REACHED_BYTES)?;
         let meeting = if ahead.level.len() <= behind.level.len() {
-            ahead.advance(snapshot, via, &behind, work)
+            ahead.advance(snapshot, via, &behind, &mut pace, work)?
         } else {
-            behind.advance(snapshot, via, &ahead, work)
+            behind.advance(snapshot, via, &ahead, &mut pace, work)?
         };
         let Some(row) = meeting else { continue };
         let mut way = ahead.back(row);
@@ -109,7 +125,7 @@ fn shortest(
         // Behind the meeting point each connection leads away from its row: it belongs to the row after.
         let tail = behind.back(row);
         way.extend(tail.windows(2).map(|pair| (pair[1].0, pair[0].1)));
-        return Some(way);
+        return Ok(Some(way));
     }
 }
 
@@ -119,7 +135,7 @@ pub fn path(view: &View, source: &TokenRef, target: &TokenRef, route: &Route<'_>
     let (from, to) = (snapshot.token(source)?, snapshot.token(target)?);
     let via = Via::new(route.via, &snapshot.catalog)?;
     let mut work = Work::default();
-    let way = shortest(snapshot, from, to, &via, route, &mut work).unwrap_or_default();
+    let way = shortest(from, to, &via, route, view, &mut work)?.unwrap_or_default();
     let connection = |row: u32| (row != u32::MAX).then(|| snapshot.connections.id(row) as i64);
     let extras = vec![
         ("step", Extra::Small(Int32Array::from_iter_values(0..way.len() as i32))),

@@ -1,11 +1,12 @@
 //! `scan`: rows of a table that pass a filter, by id.
 
 use crate::batch::{Relation, Rows, Work};
+use crate::cancel::Cancel;
 use crate::columns::TableKind;
 use crate::connection::Connection;
 use crate::error::Result;
 use crate::filter::{Filter, Predicate};
-use crate::ops::{View, page};
+use crate::ops::{View, order, page};
 use crate::segment::{Record, Table};
 use crate::token::Token;
 
@@ -28,47 +29,119 @@ pub fn scan(view: &View, table: TableKind, scan: &Scan<'_>) -> Result<Relation> 
     let (rows, examined) = match table {
         TableKind::Tokens => {
             let filter = Filter::compile::<Token>(scan.predicate, snapshot, &view.metric)?;
-            select(&snapshot.tokens, &filter, scan, |row| filter.token(snapshot, row))
+            select(&snapshot.tokens, &filter, scan, &view.cancel, |row| filter.token(snapshot, row))?
         }
         TableKind::Connections => {
             let filter = Filter::compile::<Connection>(scan.predicate, snapshot, &view.metric)?;
-            select(&snapshot.connections, &filter, scan, |row| filter.connection(snapshot, row))
+            select(&snapshot.connections, &filter, scan, &view.cancel, |row| filter.connection(snapshot, row))?
         }
     };
+    if let Rows::List(rows) = &rows {
+        view.memory.take(size_of_val(&**rows))?;
+    }
     let work = Work { rows_examined: examined, ..Work::default() };
     Ok(Relation::new(snapshot.clone(), table, rows, Vec::new(), scan.columns)?.found("scan", work))
 }
 
-fn select<R: Record>(table: &Table<R>, filter: &Filter, scan: &Scan<'_>, pass: impl Fn(u32) -> bool) -> (Rows, u64) {
+fn select<R: Record>(
+    table: &Table<R>,
+    filter: &Filter,
+    scan: &Scan<'_>,
+    cancel: &Cancel,
+    pass: impl Fn(u32) -> bool,
+) -> Result<(Rows, u64)> {
+    cancel.check()?;
     if table.in_id_order() {
         if filter.is_all() && scan.limit.is_none() && scan.offset == 0 {
-            return (Rows::All, table.live() as u64);
+            return Ok((Rows::All, table.live() as u64));
         }
-        let mut examined = 0;
-        let rows = table.live_rows().inspect(|_| examined += 1).filter(|row| pass(*row)).skip(scan.offset);
-        let rows = match scan.limit {
-            Some(limit) => rows.take(limit).collect(),
-            None => rows.collect(),
-        };
-        return (Rows::List(rows), examined);
+        if filter.is_all() {
+            let rows = list(table, scan.limit, scan.offset, cancel)?;
+            let examined = rows.len() as u64;
+            return Ok((Rows::List(rows), examined));
+        }
+        let (mut rows, mut examined, mut skip, mut pace) = (Vec::new(), 0, scan.offset, cancel.pace());
+        let limit = scan.limit.unwrap_or(usize::MAX);
+        for row in table.live_rows() {
+            if rows.len() >= limit {
+                break;
+            }
+            pace.tick()?;
+            examined += 1;
+            if pass(row) {
+                if skip == 0 {
+                    rows.push(row);
+                } else {
+                    skip -= 1;
+                }
+            }
+        }
+        return Ok((Rows::List(rows), examined));
     }
-    let mut rows = table.rows_by_id();
-    let examined = rows.len() as u64;
-    rows.retain(|row| pass(*row));
-    (Rows::List(page(rows, scan.limit, scan.offset)), examined)
+    let (mut rows, mut pace) = (Vec::new(), cancel.pace());
+    for row in table.live_rows() {
+        pace.tick()?;
+        if pass(row) {
+            rows.push(row);
+        }
+    }
+    order::sort_by_key(cancel, &mut rows, |row| table.id(*row))?;
+    Ok((Rows::List(page(rows, scan.limit, scan.offset)), table.live() as u64))
+}
+
+/// A page of the rows of a table, by id.
+pub fn list<R: Record>(table: &Table<R>, limit: Option<usize>, offset: usize, cancel: &Cancel) -> Result<Vec<u32>> {
+    let (mut rows, mut pace) = (Vec::new(), cancel.pace());
+    let (first, most) = if table.in_id_order() { (offset, limit.unwrap_or(usize::MAX)) } else { (0, usize::MAX) };
+    for row in table.live_rows_from(first).take(most) {
+        pace.tick()?;
+        rows.push(row);
+    }
+    if table.in_id_order() {
+        return Ok(rows);
+    }
+    order::sort_by_key(cancel, &mut rows, |row| table.id(*row))?;
+    Ok(page(rows, limit, offset))
 }
 
 /// How many rows pass.
 pub fn count(view: &View, table: TableKind, predicate: Option<&Predicate>) -> Result<usize> {
     let snapshot = &view.snapshot;
-    Ok(match table {
-        TableKind::Tokens => match Filter::compile::<Token>(predicate, snapshot, &view.metric)? {
-            filter if filter.is_all() => snapshot.tokens.live(),
-            filter => snapshot.tokens.live_rows().filter(|row| filter.token(snapshot, *row)).count(),
-        },
-        TableKind::Connections => match Filter::compile::<Connection>(predicate, snapshot, &view.metric)? {
-            filter if filter.is_all() => snapshot.connections.live(),
-            filter => snapshot.connections.live_rows().filter(|row| filter.connection(snapshot, *row)).count(),
-        },
-    })
+    view.cancel.check()?;
+    match table {
+        TableKind::Tokens => {
+            let filter = Filter::compile::<Token>(predicate, snapshot, &view.metric)?;
+            tally(&snapshot.tokens, &filter, &view.cancel, |row| filter.token(snapshot, row))
+        }
+        TableKind::Connections => {
+            let filter = Filter::compile::<Connection>(predicate, snapshot, &view.metric)?;
+            tally(&snapshot.connections, &filter, &view.cancel, |row| filter.connection(snapshot, row))
+        }
+    }
+}
+
+fn tally<R: Record>(table: &Table<R>, filter: &Filter, cancel: &Cancel, pass: impl Fn(u32) -> bool) -> Result<usize> {
+    if filter.is_all() {
+        return Ok(table.live());
+    }
+    let (mut passing, mut pace) = (0, cancel.pace());
+    for row in table.live_rows() {
+        pace.tick()?;
+        passing += usize::from(pass(row));
+    }
+    Ok(passing)
+}
+
+/// Lowest and highest coordinate of the tokens on each axis; none without tokens.
+pub fn bounds(view: &View) -> Result<Option<[(f32, f32); 8]>> {
+    let (snapshot, mut pace) = (&view.snapshot, view.cancel.pace());
+    view.cancel.check()?;
+    let mut bounds = [(f32::INFINITY, f32::NEG_INFINITY); 8];
+    for row in snapshot.tokens.live_rows() {
+        pace.tick()?;
+        for ((low, high), x) in bounds.iter_mut().zip(snapshot.coords(row)) {
+            (*low, *high) = (low.min(x), high.max(x));
+        }
+    }
+    Ok((snapshot.tokens.live() > 0).then_some(bounds))
 }

@@ -15,7 +15,9 @@ pub(super) fn all(ready: &Ready<'_>, query: &Point, radius: f64, work: &mut spat
         planted.tree.within(ready.metric, query, radius, &mut passes, &mut id, &mut hits, work);
     }
     for (row, point) in ready.moved() {
-        work.rows_examined += 1;
+        if work.row() {
+            break;
+        }
         let distance = ready.metric.distance(&point, query);
         if distance <= radius && ready.passes(row, false) {
             hits.push(Hit { distance, id: ready.id(row), row });

@@ -9,6 +9,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use super::Store;
+use crate::cancel::{Cancel, SLICE};
 use crate::error::{Error, Result};
 use crate::index::adjacency::{Adjacency, Link};
 use crate::index::forest::Forest;
@@ -54,10 +55,11 @@ impl Store {
     }
 
     /// Wait until no background work is left to do, or 55P03 where another session's transaction stays in its way.
-    pub fn settle(self: &Arc<Self>, timeout: Duration) -> Result<()> {
-        const LOOK: Duration = Duration::from_millis(20);
+    pub fn settle(self: &Arc<Self>, timeout: Duration, cancel: &Cancel) -> Result<()> {
+        const LOOK: Duration = SLICE;
         let mut blocked = Duration::ZERO;
         loop {
+            cancel.poll()?;
             self.tend(&self.current());
             let mut busy = self.gardener.busy.lock();
             if !*busy {
@@ -87,16 +89,18 @@ fn work(store: &Weak<Store>) {
         let built = store.current();
         match chore(&built) {
             Some(Chore::Plant(first)) => {
-                let planted = on_pool(|| Forest::plant(&built, first));
+                let planted = on_pool(&Cancel::default(), || Forest::plant(&built, first));
                 store.replace(&built, |now| now.spatial = Arc::new(Forest::adopt(now, &built, planted)));
             }
             Some(Chore::Compress) => {
-                let adjacency = Adjacency::build(&built);
-                store.replace(&built, |now| {
-                    let later = adjacency.covered()..now.connections.extent();
-                    later.filter_map(|row| Link::of(now, row)).for_each(|link| adjacency.push(link));
-                    now.adjacency = Arc::new(adjacency);
-                });
+                // Nothing cancels it.
+                if let Ok(adjacency) = Adjacency::build(&built, &Cancel::default()) {
+                    store.replace(&built, |now| {
+                        let later = adjacency.covered()..now.connections.extent();
+                        later.filter_map(|row| Link::of(now, row)).for_each(|link| adjacency.push(link));
+                        now.adjacency = Arc::new(adjacency);
+                    });
+                }
             }
             None => {
                 let mut busy = store.gardener.busy.lock();
@@ -114,6 +118,7 @@ impl Store {
     /// Publish the latest version with another index, unless rows were numbered anew since `built`.
     fn replace(&self, built: &Snapshot, change: impl FnOnce(&mut Snapshot)) {
         let _writer = self.writer.lock();
+        let _applied = self.durable.as_ref().map(|durable| durable.applied.lock());
         let now = self.current();
         if now.epoch == built.epoch {
             let mut next = (*now).clone();

@@ -8,7 +8,7 @@ use super::topk::{Hit, TopK};
 use super::work::Work;
 use crate::metric::{AXES, Metric, Point};
 
-/// Rows between two looks at the cancel flag.
+/// Rows between two looks at what may end the search.
 const STRIDE: usize = 4096;
 
 /// Feeds `top` with every row which belongs among its best.
@@ -67,7 +67,7 @@ pub fn scan_box(
 ) {
     let mut row = first_row;
     for stride in points.chunks(STRIDE) {
-        if work.poll() {
+        if work.stride() {
             return;
         }
         work.rows_examined += stride.len() as u64;
@@ -102,7 +102,7 @@ fn scan(
     let probe = if worth_it { Probe::new(metric, query) } else { None };
     let mut row = first_row;
     for stride in points.chunks(STRIDE) {
-        if work.poll() {
+        if work.stride() {
             return;
         }
         work.rows_examined += stride.len() as u64;

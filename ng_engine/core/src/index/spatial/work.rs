@@ -1,6 +1,11 @@
-//! Counters of what a search did, and the flag that stops it.
+//! Counters of what a search did, and what ends it early.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::cancel::Cancel;
+
+/// Nodes between two looks: each takes about a microsecond.
+const NODES: u32 = 64;
+/// Rows between two looks.
+const ROWS: u64 = 1024;
 
 /// What searches have done so far; one value may go through several of them.
 #[derive(Clone, Debug, Default)]
@@ -11,14 +16,15 @@ pub struct Work<'a> {
     pub leaves_visited: u64,
     /// Leaves of the trees searched.
     pub leaves_total: u64,
-    cancel: Option<&'a AtomicBool>,
+    cancel: Option<&'a Cancel>,
+    polls: u32,
     stopped: bool,
 }
 
 impl<'a> Work<'a> {
-    /// Counters whose searches end early once `cancel` is set; it is looked at every few hundred rows.
-    pub fn cancelled_by(cancel: &'a AtomicBool) -> Self {
-        Self { cancel: Some(cancel), ..Self::default() }
+    /// Counters whose searches end early once `cancel` says so.
+    pub fn cancelled_by(cancel: &'a Cancel) -> Self {
+        Self { cancel: Some(cancel).filter(|cancel| !cancel.is_never()), ..Self::default() }
     }
 
     /// Whether a search ended early: its answer is then incomplete and must be thrown away.
@@ -34,12 +40,34 @@ impl<'a> Work<'a> {
         self.stopped |= other.stopped;
     }
 
-    /// Looks at the flag; true once the search has to end.
+    /// Counts a node; true once the search has to end.
     #[inline]
     pub(super) fn poll(&mut self) -> bool {
-        if let Some(cancel) = self.cancel {
-            self.stopped |= cancel.load(Ordering::Relaxed);
+        if self.polls.is_multiple_of(NODES) {
+            self.look();
+        }
+        self.polls = self.polls.wrapping_add(1);
+        self.stopped
+    }
+
+    /// The same for a stride of some thousand rows.
+    pub(super) fn stride(&mut self) -> bool {
+        self.look();
+        self.stopped
+    }
+
+    /// The same for a row that is looked at by itself.
+    #[inline]
+    pub(crate) fn row(&mut self) -> bool {
+        self.rows_examined += 1;
+        if self.rows_examined.is_multiple_of(ROWS) {
+            self.look();
         }
         self.stopped
+    }
+
+    #[cold]
+    fn look(&mut self) {
+        self.stopped |= self.cancel.is_some_and(|cancel| cancel.poll().is_err());
     }
 }

@@ -1,0 +1,181 @@
+//! Tables made of whole segments: read from a file, changed by another process, or rid of their deleted rows.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use super::{BLOCK_SEGMENTS, LiveBits, Record, SEGMENT_BITS, SEGMENT_ROWS, Segment, Table};
+use crate::error::{Error, Result};
+use crate::index::keys::RowMap;
+
+impl<R: Record> Segment<R> {
+    /// A segment of `len` rows, of which those are deleted whose bit is not set.
+    ///
+    /// Bits beyond the last row must be set; the columns of a full segment without live rows are not kept.
+    pub fn from_parts(columns: R::Columns, len: usize, live: Option<LiveBits>, version: u64) -> Result<Self> {
+        if len == 0 || len > SEGMENT_ROWS {
+            return Err(Error::corrupted(format!("a segment of {len} rows")));
+        }
+        let dead: u32 = live.iter().flatten().map(|word| word.count_zeros()).sum();
+        if live.is_some_and(|bits| (len..SEGMENT_ROWS).any(|slot| bits[slot / 64] >> (slot % 64) & 1 == 0)) {
+            return Err(Error::corrupted("a deleted row beyond the end of a segment"));
+        }
+        let columns = if dead as usize == SEGMENT_ROWS { R::no_columns() } else { Arc::new(columns) };
+        let len = len as u32;
+        let live = live.filter(|_| dead > 0).map(Arc::new);
+        Ok(Self { columns, len, dead, live, claimed: Arc::new(AtomicU32::new(len)), version })
+    }
+
+    /// Whether the columns are gone, as every row of a full segment is deleted.
+    pub fn is_hollow(&self) -> bool {
+        self.dead as usize == SEGMENT_ROWS
+    }
+
+    /// Whether ids rise from above `last`, which moves to the last of them; a hollow segment's are not known and pass.
+    fn ids_rise(&self, last: &mut u64) -> bool {
+        if self.is_hollow() {
+            return true;
+        }
+        let ids = R::id(&self.columns).slice(self.len());
+        let rise = ids[0] > *last && ids.windows(2).all(|pair| pair[0] < pair[1]);
+        *last = ids[ids.len() - 1].max(*last);
+        rise
+    }
+}
+
+impl<R: Record> Table<R> {
+    /// The number of segments that have rows.
+    pub fn filled(&self) -> usize {
+        self.sealed + usize::from(!self.tail.is_empty())
+    }
+
+    /// Numbers of the segments that commits after this version have changed.
+    pub fn changed_since(&self, version: u64) -> impl Iterator<Item = usize> + '_ {
+        (0..self.filled()).filter(move |number| self.segment(*number).version() > version)
+    }
+
+    /// A table of these segments; all but the last are full.
+    pub fn assemble(segments: Vec<Segment<R>>, last_id: u64) -> Result<Self> {
+        let mut table = Self { last_id, ..Self::default() };
+        for segment in segments {
+            table.append(segment)?;
+        }
+        let mut last = 0;
+        let rise = (0..table.segments()).all(|n| table.segment(n).is_empty() || table.segment(n).ids_rise(&mut last));
+        table.check_last_id()?;
+        if !rise {
+            table.ids = Some(Arc::new(table.map_ids()?));
+        }
+        Ok(table)
+    }
+
+    /// This table with some segments changed by others and new ones at its end, `count` in all.
+    ///
+    /// Rows keep their ids and numbers; only the new ones are looked at.
+    pub fn replaced(&self, segments: Vec<(usize, Segment<R>)>, count: usize, last_id: u64) -> Result<Self> {
+        let old_extent = self.extent();
+        let mut table = self.clone();
+        table.last_id = last_id;
+        let mut segments = segments;
+        segments.sort_by_key(|(number, _)| *number);
+        for (number, segment) in segments {
+            if number < table.filled() {
+                table.exchange(number, segment)?;
+            } else if number == table.filled() {
+                table.append(segment)?;
+            } else {
+                return Err(Error::corrupted(format!("segment {} is missing", table.filled())));
+            }
+        }
+        if table.filled() != count || table.extent() < old_extent || last_id < self.last_id {
+            return Err(Error::corrupted(format!("{} segments where {count} are listed", table.filled())));
+        }
+        table.check_last_id()?;
+        let new_rows = || table.live_rows_since(old_extent);
+        if let Some(ids) = &table.ids {
+            new_rows().for_each(|row| {
+                ids.insert(RowMap::hash(&table.id(row)), row);
+            });
+        } else {
+            let mut last = self.last_id;
+            let first = (old_extent >> SEGMENT_BITS) as usize;
+            let slot = old_extent as usize & (SEGMENT_ROWS - 1);
+            let rise = (first..table.segments()).all(|number| {
+                let segment = table.segment(number);
+                let skip = if number == first { slot } else { 0 };
+                segment.is_hollow()
+                    || R::id(&segment.columns).slice(segment.len()).iter().skip(skip).all(|id| {
+                        let rises = *id > last;
+                        last = *id;
+                        rises
+                    })
+            });
+            if !rise {
+                table.ids = Some(Arc::new(table.map_ids()?));
+            }
+        }
+        Ok(table)
+    }
+
+    /// The live rows in the order of their numbers, numbered anew.
+    pub fn compacted(&self) -> Result<Self> {
+        let mut table = Self { stamp: self.stamp, ..Self::default() };
+        for row in self.live_rows() {
+            table.push(self.id(row), self.read(row))?;
+        }
+        table.last_id = self.last_id;
+        Ok(table)
+    }
+
+    fn append(&mut self, segment: Segment<R>) -> Result<()> {
+        if !self.tail.is_empty() {
+            if self.tail.len() != SEGMENT_ROWS {
+                return Err(Error::corrupted(format!("segment {} has {} rows", self.sealed, self.tail.len())));
+            }
+            self.seal()?;
+        }
+        self.live += segment.live_len();
+        self.tail = Arc::new(segment);
+        Ok(())
+    }
+
+    fn exchange(&mut self, number: usize, segment: Segment<R>) -> Result<()> {
+        let old = self.segment(number);
+        if segment.len() < old.len() || (number < self.sealed && segment.len() != SEGMENT_ROWS) {
+            return Err(Error::corrupted(format!("segment {number} has {} rows", segment.len())));
+        }
+        self.live = self.live - old.live_len() + segment.live_len();
+        let segment = Arc::new(segment);
+        if number == self.sealed {
+            self.tail = segment;
+        } else {
+            let block = &mut Arc::make_mut(&mut self.blocks)[number / BLOCK_SEGMENTS];
+            Arc::make_mut(block)[number % BLOCK_SEGMENTS] = segment;
+        }
+        Ok(())
+    }
+
+    fn check_last_id(&self) -> Result<()> {
+        let above = |segment: &Segment<R>| {
+            let ids = R::id(&segment.columns).slice(if segment.is_hollow() { 0 } else { segment.len() });
+            ids.iter().any(|id| *id > self.last_id)
+        };
+        match (0..self.segments()).find(|n| above(self.segment(*n))) {
+            Some(number) => Err(Error::corrupted(format!("segment {number} has an id that was never given"))),
+            None => Ok(()),
+        }
+    }
+
+    fn map_ids(&self) -> Result<RowMap> {
+        let map = RowMap::default();
+        map.reserve(self.live);
+        for row in self.live_rows() {
+            let id = self.id(row);
+            let hash = RowMap::hash(&id);
+            if map.find(hash, |other| self.id(other) == id).is_some() {
+                return Err(Error::corrupted(format!("id {id} is stored twice")));
+            }
+            map.insert_new(hash, row);
+        }
+        Ok(map)
+    }
+}
