@@ -29,6 +29,8 @@ impl Error {
     constructors! {
         /// 0A000: valid, but not built.
         not_supported = "0A000";
+        /// 08003: the store is closed, or belongs to another process.
+        closed = "08003";
         /// 22003: a number outside what the column or argument can hold.
         out_of_range = "22003";
         /// 22P02: a value that cannot be read as what is expected.
@@ -63,12 +65,24 @@ impl Error {
         undefined_object = "42704";
         /// 42804: a value of the wrong type.
         type_mismatch = "42804";
+        /// 53100: no room on the disk.
+        disk_full = "53100";
+        /// 53200: memory that is not to be had, or not allowed.
+        out_of_memory = "53200";
         /// 54000: a built-in limit.
         limit_exceeded = "54000";
         /// 55P03: the writer's lock was not free in time.
         lock_timeout = "55P03";
         /// 57014: cancelled.
         cancelled = "57014";
+        /// 58030: reading or writing failed.
+        io = "58030";
+        /// 58P01: no such file.
+        no_such_file = "58P01";
+        /// 58P02: the file exists already.
+        duplicate_file = "58P02";
+        /// XX000: a bug of ours.
+        internal = "XX000";
         /// XX001: what is stored is damaged; the message names the place.
         corrupted = "XX001";
     }
@@ -76,6 +90,13 @@ impl Error {
     /// Whether it says that the operation was cancelled, not that something is wrong with it.
     pub fn is_cancelled(&self) -> bool {
         self.sqlstate == "57014"
+    }
+
+    /// XX000 for a panic, with what it said.
+    pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Self::internal(format!("internal error: {}", text.unwrap_or("panic")))
+            .hint("this is a bug of NeuroGraph; please report it")
     }
 
     /// The same error with a hint.

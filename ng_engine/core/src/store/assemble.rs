@@ -21,7 +21,7 @@ const BULK: u32 = 1 << 16;
 static NEVER: LazyLock<Cancel> = LazyLock::new(Cancel::default);
 
 /// Segments with their numbers.
-pub type Numbered<R> = Vec<(usize, crate::segment::Segment<R>)>;
+pub(super) type Numbered<R> = Vec<(usize, crate::segment::Segment<R>)>;
 
 impl Snapshot {
     /// The snapshot of these tables, with every index but the spatial one, which is left to the background.
