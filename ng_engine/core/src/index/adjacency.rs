@@ -196,7 +196,7 @@ impl Adjacency {
         let nodes = snapshot.tokens.extent() as usize;
         let connections = &snapshot.connections;
         let links_of = |number: usize| {
-            cancel.check()?;
+            cancel.poll()?;
             let slots = connections.segment(number).live_slots();
             Ok(slots.filter_map(|slot| Link::of(snapshot, row_at(number, slot))).collect::<Vec<_>>())
         };

@@ -89,14 +89,14 @@ impl RowMap {
             let scatter = |run| {
                 let mut scattered = Scattered::default();
                 for part in run * parts / runs..(run + 1) * parts / runs {
-                    cancel.check()?;
+                    cancel.poll()?;
                     entries(part, &mut scattered);
                 }
                 Ok(scattered)
             };
             let scattered = (0..runs).into_par_iter().map(scatter).collect::<Result<Vec<Scattered>>>()?;
             let shards = (0..SHARDS).into_par_iter().map(|shard| {
-                cancel.check()?;
+                cancel.poll()?;
                 let mut table = HashTable::with_capacity(scattered.iter().map(|s| s.shards[shard].len()).sum());
                 for entry in scattered.iter().flat_map(|s| &s.shards[shard]) {
                     table.insert_unique(Entry::wide(entry.hash), *entry, |e| Entry::wide(e.hash));
