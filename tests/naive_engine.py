@@ -6,6 +6,7 @@ It is the oracle of the language and property tests, so it is written to be read
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -45,6 +46,7 @@ class NaiveEngine:
         self._draft: State | None = None
         self._savepoints: list[tuple[str, State]] = []
         self._local: Any = None
+        self.transaction_failed = False
 
     @classmethod
     def memory(cls, axes: Sequence[str] | None = None) -> NaiveEngine:
@@ -66,6 +68,7 @@ class NaiveEngine:
 
     axes = property(lambda self: self._state.axes)
     version = property(lambda self: self._state.version)
+    file = None
     catalog_version = property(lambda self: self._state.catalog_version)
     in_transaction = property(lambda self: self._draft is not None)
 
@@ -128,6 +131,32 @@ class NaiveEngine:
 
     def settle(self) -> None:
         """There is no background work."""
+
+    def validate_cdna(self) -> bool:
+        if not self._state.profile["flags"] & 1:
+            return True
+        rows = self._state.connections.values()
+        ends = [Counter(row[end] for row in rows) for end in ("source", "target")]
+        limits = [self._state.profile[name] for name in DEGREES]
+        return not any(n > m > 0 for end, m in zip(ends, limits, strict=False) for n in end.values())
+
+    # ---- the store
+
+    def check_file(self) -> list[tuple[str, str]]:
+        return []
+
+    def backup(self, path: str) -> None:
+        try:
+            with open(path, "x", encoding="utf-8") as file:
+                file.write(repr(self._store.state))
+        except FileExistsError:
+            raise from_sqlstate("58P02", "the file exists") from None
+        except FileNotFoundError:
+            raise from_sqlstate("58P01", "no such directory") from None
+
+    def vacuum(self) -> None:
+        if self.read_only:
+            raise from_sqlstate("25006", "cannot write: the session is read-only")
 
     # ---- reads
 
@@ -542,15 +571,34 @@ class NaiveEngine:
         if self._draft is None:
             raise from_sqlstate("25P01", "no transaction is open")
         draft, self._draft, self._savepoints, self._local, self.read_only = self._draft, None, [], None, False
+        self.transaction_failed = False
         return draft
 
     def commit(self) -> None:
-        self._store.state = self._end()
+        failed = self.transaction_failed
+        draft = self._end()
+        if failed:
+            raise from_sqlstate("25P02", "current transaction is aborted: it was rolled back")
+        self._store.state = draft
 
     def rollback(self) -> None:
         self._end()
 
+    def fail_transaction(self) -> None:
+        self.transaction_failed = self._draft is not None
+
+    def start_statement(self, timeout: float | None = None) -> None:
+        if self.transaction_failed:
+            raise from_sqlstate("25P02", "current transaction is aborted")
+
+    def end_statement(self) -> None:
+        """Nothing is captured, so nothing ends."""
+
+    def check_interrupt(self) -> None:
+        """Nothing interrupts it."""
+
     def savepoint(self, name: str) -> None:
+        self.start_statement()
         if self._draft is None:
             raise from_sqlstate("25P01", "no transaction is open")
         self._savepoints.append((name, self._draft))
@@ -564,7 +612,9 @@ class NaiveEngine:
     def rollback_to(self, name: str) -> None:
         i = self._savepoint(name)
         self._draft = self._savepoints[i][1]
+        self.transaction_failed = False
         del self._savepoints[i + 1 :]
 
     def release(self, name: str) -> None:
+        self.start_statement()
         del self._savepoints[self._savepoint(name) :]

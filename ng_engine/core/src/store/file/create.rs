@@ -24,11 +24,14 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// The device and inode of a file, through symbolic links, without opening it; nothing if there is none.
 ///
 /// # Errors
-/// Whatever keeps the path from being looked up, and XX001 for a directory, device or pipe.
+/// Whatever keeps the path from being looked up, and 58P01 for a directory, device or pipe.
 pub fn identity(path: &Path) -> Result<Option<(u64, u64)>> {
     match fs::metadata(path) {
         Ok(found) if found.is_file() => Ok(Some((found.dev(), found.ino()))),
-        Ok(_) => Err(Error::corrupted(format!("{}: not a NeuroGraph store: not a file", path.display()))),
+        Ok(found) => {
+            let what = if found.is_dir() { "a directory" } else { "no regular file" };
+            Err(Error::no_such_file(format!("{}: not a NeuroGraph store: it is {what}", path.display())))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failure::system(path, &error)),
     }
