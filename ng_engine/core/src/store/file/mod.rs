@@ -5,7 +5,7 @@
 //! wrote, a [`Keeper`] moves the write-ahead log into the file.
 
 #[macro_use]
-mod faults;
+pub(super) mod faults;
 
 mod checksum;
 mod connection;
