@@ -9,6 +9,8 @@ pub mod neighbors;
 mod order;
 pub mod path;
 pub mod scan;
+#[cfg(test)]
+mod stops;
 pub mod within;
 
 use std::sync::Arc;
