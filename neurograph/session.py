@@ -25,6 +25,7 @@ Parameters = Mapping[str, Any] | Sequence[Any] | None
 """A mapping for ``$name``, a sequence for ``?`` and ``$1``."""
 
 
+_ABORTED = "current transaction is aborted, commands ignored until end of transaction block"
 _ONLY_ROW = re.compile(r"^row 1: ")
 
 
@@ -55,7 +56,7 @@ class Session:
         self.engine = engine
         self.runtime = guarded(engine, database)
         self.catalog: ngql.Catalog | None = None
-        self.settings = Settings(engine, database.fixed_settings, database.busy_timeout, database.synchronous)
+        self.settings = Settings(engine, database)
         self.savepoints = 0
 
     def execute(self, text: str, params: Parameters = None) -> Result:
@@ -71,9 +72,23 @@ class Session:
         catalog = self.catalog
         if catalog is None or catalog.version != (engine.catalog_version, database.generation):
             catalog = self.catalog = database.catalog(engine)
-        program = database.plans.program(text, params, catalog)
-        answer = run(program, engine, params, database.tail, settings=self.settings)
+        try:
+            program = database.plans.program(text, params, catalog)
+        except Error as error:
+            if engine.in_transaction:
+                self._not_compiled(error)
+            raise
+        settings = self.settings
+        answer = run(
+            program, engine, params, database.tail, settings=settings, timeout=settings.statement_timeout
+        )
         return Result(answer, database.tail, perf_counter() - began)
+
+    def _not_compiled(self, error: Error) -> None:
+        """A statement that means nothing fails the transaction too; in a failed one only its form is looked at."""
+        if self.engine.transaction_failed and error.sqlstate != "42601":
+            raise from_sqlstate("25P02", _ABORTED, "ROLLBACK, or ROLLBACK TO a savepoint") from None
+        self.engine.fail_transaction()
 
     def executemany(self, text: str, sets: Iterable[Parameters]) -> int:
         """Run one statement with each of many parameter sets, in one transaction.

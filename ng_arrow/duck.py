@@ -28,6 +28,8 @@ _BATCH_ROWS = 1 << 16
 _CLOSE_WAIT = 5.0  # seconds; an interrupted statement ends within milliseconds
 _LONGEST_STATEMENT = 1 << 20
 _MOST_MEMORY = 4 << 30
+_LEAST_MEMORY = 16 << 20
+_MORE = 1.5  # so many times as much has to be left before another instance is worth its 24 ms
 
 
 def open_connection(tables: Mapping[str, Any]) -> DuckDBPyConnection:
@@ -56,6 +58,7 @@ class Tail:
         memory_limit: bytes that DuckDB and the rows of one result may take, each; None for a quarter of the
             machine's memory, 4 GiB at most.
         allow_external: leave files, extensions and settings open.
+        memory_left: called before a run: bytes that others leave for it; None is no limit but the first.
 
     Example:
         >>> import pyarrow as pa
@@ -66,8 +69,16 @@ class Tail:
         >>> tail.close()
     """
 
-    def __init__(self, *, memory_limit: int | None = None, allow_external: bool = False) -> None:
-        self._memory_limit = _default_limit() if memory_limit is None else memory_limit
+    def __init__(
+        self,
+        *,
+        memory_limit: int | None = None,
+        allow_external: bool = False,
+        memory_left: Callable[[], int | None] | None = None,
+    ) -> None:
+        self._most_memory = _default_limit() if memory_limit is None else memory_limit
+        self._memory_limit = self._most_memory
+        self._memory_left = memory_left
         self._allow_external = allow_external
         self._lock = threading.Lock()
         self._ended = threading.Condition(self._lock)
@@ -88,6 +99,7 @@ class Tail:
                 raise InterfaceError("the database is closed")
             if self._pid != os.getpid():
                 raise InterfaceError("this handle belongs to the parent process", hint="open the store again")
+            self._fit_memory()
             if self._connection is None:
                 self._connection = self._open()
                 self._closer = weakref.finalize(self, _close, self._connection)
@@ -116,6 +128,23 @@ class Tail:
             connection.execute(setting)
         return connection
 
+    def _fit_memory(self) -> None:
+        """Follow what others leave: the instance is locked, so another limit takes another instance.
+
+        Raises:
+            Error: 53200, nothing worth beginning with is left.
+        """
+        left = self._memory_left() if self._memory_left is not None else None
+        limit = self._most_memory if left is None else min(left, self._most_memory)
+        if limit < _LEAST_MEMORY:
+            raise from_sqlstate("53200", "out of memory: memory_limit leaves DuckDB too little", LESS)
+        if limit < self._memory_limit or limit > self._memory_limit * _MORE:
+            self._memory_limit = limit * 7 // 8 if left is not None else limit
+            if not self._running:
+                self._connection, closer, self._closer = None, self._closer, None
+                if closer is not None:
+                    closer()
+
     def _forget_instance(self) -> None:
         """After an internal error DuckDB refuses everything: the next run opens a new instance."""
         with self._lock:
@@ -133,6 +162,7 @@ class Tail:
         params: Parameters = None,
         *,
         timeout: float | None = None,
+        check: Callable[[], object] | None = None,
         user_sql: bool = False,
     ) -> pa.Table:
         """Run one SELECT.
@@ -143,6 +173,7 @@ class Tail:
                 seen too, unless an input has the same name.
             params: a mapping for ``$name``, a sequence for ``$1`` (or ``?``).
             timeout: seconds after which it is cancelled.
+            check: called once `interrupt` reaches the run: raises when what the run is part of has been cancelled.
             user_sql: the text is the user's own: it must be one query, and errors show their place in it.
 
         Returns:
@@ -152,7 +183,7 @@ class Tail:
             Error: DuckDB's error, mapped; 57014 when cancelled or out of time; 53200 above `memory_limit`.
             TypeError: a parameter is of no type SQL has.
         """
-        return self._submit(sql, inputs or {}, params, timeout, user_sql, self._fetch)
+        return self._submit(sql, inputs or {}, params, self._fetch, timeout, check, user_sql)
 
     def describe(
         self, sql: str, inputs: Mapping[str, Any] | None = None, params: Parameters = None
@@ -166,7 +197,7 @@ class Tail:
         def columns(relation: DuckDBPyRelation, job: Job) -> list[tuple[str, str]]:
             return [(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)]
 
-        described: list[tuple[str, str]] = self._submit(sql, inputs or {}, params, None, False, columns)
+        described: list[tuple[str, str]] = self._submit(sql, inputs or {}, params, columns)
         return described
 
     def function_names(self) -> list[str]:
@@ -182,9 +213,10 @@ class Tail:
         sql: str,
         inputs: Mapping[str, Any],
         params: Parameters,
-        timeout: float | None,
-        user_sql: bool,
         fetch: Any,
+        timeout: float | None = None,
+        check: Callable[[], object] | None = None,
+        user_sql: bool = False,
     ) -> Any:
         values = plain_values(params)
         if user_sql and len(sql) > _LONGEST_STATEMENT:
@@ -206,9 +238,11 @@ class Tail:
             finally:
                 cursor.close()
 
-        with self._lock:
-            self._running.add(job)
         try:
+            with self._lock:
+                self._running.add(job)
+            if check is not None:
+                check()
             return self._workers.run(job, work, timeout)
         except (Error, TypeError):
             raise

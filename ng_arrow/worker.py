@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import queue
 import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from ng_engine.errors import Error, from_sqlstate
@@ -13,16 +16,22 @@ __all__ = ["Job", "Workers"]
 
 # An interrupt that comes just before DuckDB begins is forgotten by it, so it is repeated until the work ends.
 _REPEAT = 0.005
+# A signal that another thread received does not wake the waiting one, which must look by itself.
+_LOOK = 0.05
 
 
 class Job:
-    """One piece of work: its outcome, and how to cancel it."""
+    """One piece of work: its outcome, and how to cancel it.
 
-    __slots__ = ("_finished", "_interrupt", "_wake", "error", "reason", "result")
+    The caller waits on a queue made in C: between the steps of a `threading.Event` a signal handler can raise while its
+    inner lock is held, and then the work could never say that it has ended.
+    """
+
+    __slots__ = ("_finished", "_interrupt", "_news", "error", "reason", "result")
 
     def __init__(self, interrupt: Callable[[], object]) -> None:
         self._interrupt = interrupt
-        self._wake = threading.Event()
+        self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._finished = False
         self.reason: str | None = None
         self.result: Any = None
@@ -32,7 +41,7 @@ class Job:
         """Ask the work to end; the waiting caller raises 57014 with this reason."""
         if self.reason is None:
             self.reason = reason
-        self._wake.set()
+        self._news.put(None)
 
     def check(self) -> None:
         """Called by the work between its steps: raises when it has been cancelled."""
@@ -46,25 +55,32 @@ class Job:
     def finish(self) -> None:
         """The work has ended; wakes the caller."""
         self._finished = True
-        self._wake.set()
+        self._news.put(None)
 
     def wait(self, timeout: float | None) -> None:
         """Wait for the end of the work, cancelling it after `timeout` seconds or on KeyboardInterrupt."""
+        ends = math.inf if timeout is None else monotonic() + timeout
         try:
-            if not self._wake.wait(timeout):
-                self.reason = "canceling statement due to statement timeout"
+            while not self._finished and self.reason is None:
+                left = ends - monotonic() if timeout is not None else _LOOK
+                if left <= 0:
+                    self.reason = "canceling statement due to statement timeout"
+                else:
+                    self._pause(min(left, _LOOK))
             self._drain()
         except BaseException:
             self.cancel("canceling statement due to user request")
             self._drain()
             raise
 
+    def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._news.get(timeout=seconds)
+
     def _drain(self) -> None:
         while not self._finished:
             self._interrupt()
-            self._wake.clear()
-            if not self._finished:
-                self._wake.wait(_REPEAT)
+            self._pause(_REPEAT)
 
     @property
     def finished(self) -> bool:

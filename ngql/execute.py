@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
+from time import monotonic
 from typing import Any
 
 from ng_engine.errors import Error, from_sqlstate
@@ -10,6 +11,7 @@ from ngql import types
 from ngql.engine import Engine
 from ngql.parameters import Parameters
 from ngql.program import Program, Run, Tail, TailCall, beginning, head, placed
+from ngql.session import Transact
 from ngql.writes import Written
 
 __all__ = ["Answer", "run"]
@@ -87,8 +89,9 @@ def run(
     tail: Tail | None = None,
     *,
     settings: MutableMapping[str, Any] | None = None,
+    timeout: float | None = None,
 ) -> Answer:
-    """Run a compiled statement.
+    """Run a compiled statement. If it fails, so does the transaction that the session has open.
 
     Args:
         program: as `ngql.compile` made it for parameters of these kinds.
@@ -96,6 +99,7 @@ def run(
         parameters: a dict for `$name`, a sequence for `?` and `$1`.
         tail: DuckDB, for what the engine cannot answer alone.
         settings: what SET and SHOW change and show; deleting a name resets it.
+        timeout: seconds after which it is cancelled (57014).
 
     Returns:
         The answer; its rows are made Python or Arrow only when asked for.
@@ -110,12 +114,18 @@ def run(
         raise from_sqlstate(
             "42P02", f"the statement takes {len(program.kinds)} parameters, found {len(values)}"
         )
-    if program.pinned and not engine.in_transaction:
-        engine = engine.snapshot()
-    state = Run(engine, values, tail, settings)
     body = program.body
+    session = engine
     inputs: list[Any] | None = None
+    started = False
     try:
+        if type(body) is not Transact:  # what ends a transaction is heard in a failed one too
+            engine.start_statement(timeout)
+            started = True
+            if program.pinned and not engine.in_transaction:
+                engine = engine.snapshot()
+        deadline = None if timeout is None else monotonic() + timeout
+        state = Run(engine, values, tail, settings, deadline)
         if isinstance(body, TailCall):
             state.work = []
             relation = body(state)
@@ -123,11 +133,20 @@ def run(
         else:
             relation = body(state)
     except Error as error:
+        session.fail_transaction()
         if error.sqlstate == _READ_ONLY:
             placed(error, program.text, head(program.text, beginning(program.text)))
         if error.statement is None:
             error.statement = program.text
         raise
+    except (TypeError, ValueError):  # a parameter that no statement could take
+        raise
+    except BaseException:
+        session.fail_transaction()
+        raise
+    finally:
+        if started:
+            session.end_statement()
     if isinstance(relation, Written):
-        return Answer(relation.relation, program.kind, relation.count)
+        return Answer(relation.relation, relation.kind or program.kind, relation.count)
     return Answer(relation, program.kind, len(relation), program.types, inputs)

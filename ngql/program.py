@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, Protocol
 
 from ng_engine.errors import Error, from_sqlstate
@@ -46,14 +47,25 @@ _HEAD = re.compile(r"[A-Za-z]+(?:[ \t]+(?:INTO|FROM)\b)?", re.IGNORECASE)
 class Tail(Protocol):
     """What the relational tail offers: `ng_arrow.duck.Tail`."""
 
-    def run(self, sql: str, inputs: Mapping[str, Any] | None = None, params: Any = None) -> Any:
-        """Run one SELECT over named Arrow inputs; gives a table."""
+    def run(
+        self,
+        sql: str,
+        inputs: Mapping[str, Any] | None = None,
+        params: Any = None,
+        *,
+        timeout: float | None = None,
+        check: Callable[[], object] | None = None,
+    ) -> Any:
+        """Run one SELECT over named Arrow inputs; gives a table.
+
+        It is cancelled after `timeout` seconds. `check` raises when the statement has been cancelled.
+        """
 
 
 class Run:
     """One execution: the session, the parameters' values, and what the steps leave for each other."""
 
-    __slots__ = ("engine", "rows", "settings", "tail", "values", "work")
+    __slots__ = ("deadline", "engine", "rows", "settings", "tail", "values", "work")
 
     def __init__(
         self,
@@ -61,8 +73,11 @@ class Run:
         values: Sequence[Any],
         tail: Tail | None = None,
         settings: MutableMapping[str, Any] | None = None,
+        deadline: float | None = None,
     ) -> None:
         self.engine = engine
+        self.deadline = deadline
+        """When the statement's time is up, as `time.monotonic` tells it."""
         self.values = values
         self.tail = tail
         self.settings = settings
@@ -371,7 +386,8 @@ class TailCall:
                 parameters[name] = plain_value(value, shown if shown[:1] in ("$", "?") else f"${name}")
             at = None
             inputs = {name: _watched(step, run) for name, step in self.inputs}
-            return tail.run(self.sql, inputs, parameters)
+            timeout = None if run.deadline is None else max(0.0, run.deadline - monotonic())
+            return tail.run(self.sql, inputs, parameters, timeout=timeout, check=run.engine.check_interrupt)
         except Error as error:
             raise placed(error, self.text, at or self._named(error)) from None
 

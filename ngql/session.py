@@ -221,7 +221,10 @@ class Transact:
     span: Span | None
 
     def __call__(self, run: Run) -> Written:
-        """Call the engine's method of the same name."""
+        """Call the engine's method of the same name. COMMIT of a failed transaction is a ROLLBACK, and says so."""
+        if self.method == "commit" and run.engine.transaction_failed:
+            run.engine.rollback()
+            return Written(0, kind="ROLLBACK")
         call = getattr(run.engine, self.method)
         try:
             if self.argument is None:

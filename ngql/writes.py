@@ -31,34 +31,31 @@ __all__ = [
     "python_ids",
 ]
 
-_SAVEPOINT = "ng statement"
 Table = Literal["tokens", "connections"]
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a write gives: the number of rows, and those of RETURNING."""
+    """What a write gives: the number of rows, and those of RETURNING; `kind` if it did something else than was said."""
 
     count: int
     relation: Any = None
+    kind: str | None = None
 
 
 @contextmanager
 def atomic(engine: Engine) -> Iterator[None]:
-    """All engine calls inside become one change: a savepoint in a transaction, else a transaction.
+    """All engine calls inside become one change: in a transaction all of it stands or falls with that, else it has its own.
 
     The writer's lock is taken before the first read, so that no other session's commit comes between what is read and
     what is written, and a statement outside a transaction never meets 40001.
     """
     if engine.in_transaction:
-        engine.savepoint(_SAVEPOINT)
         try:
             yield
         except BaseException:
-            engine.rollback_to(_SAVEPOINT)
-            engine.release(_SAVEPOINT)
+            engine.fail_transaction()
             raise
-        engine.release(_SAVEPOINT)
         return
     engine.begin()
     try:

@@ -46,6 +46,7 @@ class NaiveEngine:
         self._draft: State | None = None
         self._savepoints: list[tuple[str, State]] = []
         self._local: Any = None
+        self.transaction_failed = False
 
     @classmethod
     def memory(cls, axes: Sequence[str] | None = None) -> NaiveEngine:
@@ -570,15 +571,34 @@ class NaiveEngine:
         if self._draft is None:
             raise from_sqlstate("25P01", "no transaction is open")
         draft, self._draft, self._savepoints, self._local, self.read_only = self._draft, None, [], None, False
+        self.transaction_failed = False
         return draft
 
     def commit(self) -> None:
-        self._store.state = self._end()
+        failed = self.transaction_failed
+        draft = self._end()
+        if failed:
+            raise from_sqlstate("25P02", "current transaction is aborted: it was rolled back")
+        self._store.state = draft
 
     def rollback(self) -> None:
         self._end()
 
+    def fail_transaction(self) -> None:
+        self.transaction_failed = self._draft is not None
+
+    def start_statement(self, timeout: float | None = None) -> None:
+        if self.transaction_failed:
+            raise from_sqlstate("25P02", "current transaction is aborted")
+
+    def end_statement(self) -> None:
+        """Nothing is captured, so nothing ends."""
+
+    def check_interrupt(self) -> None:
+        """Nothing interrupts it."""
+
     def savepoint(self, name: str) -> None:
+        self.start_statement()
         if self._draft is None:
             raise from_sqlstate("25P01", "no transaction is open")
         self._savepoints.append((name, self._draft))
@@ -592,7 +612,9 @@ class NaiveEngine:
     def rollback_to(self, name: str) -> None:
         i = self._savepoint(name)
         self._draft = self._savepoints[i][1]
+        self.transaction_failed = False
         del self._savepoints[i + 1 :]
 
     def release(self, name: str) -> None:
+        self.start_statement()
         del self._savepoints[self._savepoint(name) :]

@@ -18,6 +18,9 @@ use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
 use crate::enter::stay;
 use crate::error::raise;
 
+/// Rows made into Python objects between two looks for signals.
+const ROWS_BETWEEN_SIGNALS: usize = 1024;
+
 /// A finished result: rows of one version of the store, made Arrow or Python only when asked for.
 #[pyclass(name = "Relation", module = "ng_engine", frozen)]
 pub(crate) struct PyRelation {
@@ -78,7 +81,10 @@ impl PyRelation {
             (0..left).try_for_each(|_| rows.append(PyTuple::empty(py)))?;
             return Ok(rows);
         }
-        let visit = |_, column, cell: Cell<'_>| {
+        let visit = |row_number: usize, column, cell: Cell<'_>| {
+            if failed.is_none() && column == 0 && row_number % ROWS_BETWEEN_SIGNALS == 0 {
+                failed = py.check_signals().err();
+            }
             if failed.is_some() {
                 return;
             }

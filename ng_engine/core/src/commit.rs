@@ -1,10 +1,10 @@
 //! A commit in the making: a private snapshot that the one writer changes, row by row, every row past the Guardian.
 
-mod replay;
-mod rows;
-
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+mod replay;
+mod rows;
 
 use crate::cancel::Cancel;
 use crate::cdna::Cdna;
@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::guardian::{self, Change};
 use crate::index::adjacency::{Adjacency, Direction, Link};
 use crate::index::keys::RowMap;
+use crate::memory::{Allowance, CONNECTION_BYTES, TEXT_BYTES, TOKEN_BYTES};
 use crate::redo::{Header, Recorder, Redo};
 use crate::request::{ConnectionPatch, NewConnection, NewToken, OnConflict, TokenPatch};
 use crate::snapshot::{Snapshot, TokenRef};
@@ -35,11 +36,12 @@ pub struct Working {
     changed: bool,
     /// Links listed in the graph index, in order.
     links: Vec<Link>,
-    cancel: Cancel,
+    memory: Allowance,
     /// How many links there were each time that another graph index took the place of the one they are listed in.
     replaced: Vec<usize>,
     /// Writes down what is done, for a store with a log.
     recorder: Option<Recorder>,
+    cancel: Cancel,
 }
 
 /// A state to come back to.
@@ -67,9 +69,10 @@ impl Working {
             now: now(),
             changed: false,
             links: Vec::new(),
-            cancel: Cancel::default(),
+            memory: Allowance::default(),
             replaced: Vec::new(),
             recorder: None,
+            cancel: Cancel::default(),
         };
         working.stamp();
         working
@@ -114,9 +117,14 @@ impl Working {
         self.changed
     }
 
-    /// Let the statements from now on be ended by `cancel`.
-    pub fn cancelled_by(&mut self, cancel: Cancel) {
-        self.cancel = cancel;
+    /// Let the next statement be ended by `cancel`, and take no more than `memory`.
+    pub fn bound_by(&mut self, cancel: Cancel, memory: Allowance) {
+        (self.cancel, self.memory) = (cancel, memory);
+    }
+
+    /// What the present statement may take.
+    pub fn memory(&self) -> &Allowance {
+        &self.memory
     }
 
     /// What may end the present statement early: every loop of one looks at it.
@@ -276,6 +284,7 @@ impl Working {
             props: new.props.map(Arc::from),
         };
         guardian::check(&self.snapshot.cdna.active, Change::Token(&token))?;
+        self.memory.take(TOKEN_BYTES + text_bytes(&token.key) + text_bytes(&token.props))?;
         self.push_token(token, hash)?;
         Ok(Some(id))
     }
@@ -323,6 +332,8 @@ impl Working {
         token.flags = patch.flags.unwrap_or(token.flags);
         token.updated_at = self.now;
         guardian::check(&self.snapshot.cdna.active, Change::Token(&token))?;
+        // What is shared with other versions is copied by the segment: of many rows this is about all.
+        self.memory.take(TOKEN_BYTES + text_bytes(&token.key) + text_bytes(&token.props))?;
         self.store_token(row, &old, token);
         Ok(())
     }
@@ -440,6 +451,7 @@ impl Working {
         };
         guardian::check(&self.snapshot.cdna.active, Change::Connection(&connection))?;
         self.check_degrees(source_row, target_row)?;
+        self.memory.take(CONNECTION_BYTES + text_bytes(&connection.props))?;
         self.push_connection(connection, source_row, target_row, listed)?;
         Ok(Some(id))
     }
@@ -482,6 +494,7 @@ impl Working {
             new.props = props.map(Arc::from);
         }
         guardian::check(&self.snapshot.cdna.active, Change::Connection(&new))?;
+        self.memory.take(CONNECTION_BYTES + text_bytes(&new.props))?;
         new.updated_at = self.now;
         self.store_connection(row, &old, new);
         Ok(())
@@ -517,6 +530,11 @@ impl Working {
 
 fn next_id(next: u64) -> Result<u64> {
     if next > LAST_ID { Err(Error::limit_exceeded("ids are exhausted")) } else { Ok(next) }
+}
+
+/// What a text takes.
+fn text_bytes(text: &Option<Arc<str>>) -> usize {
+    text.as_ref().map_or(0, |text| text.len() + TEXT_BYTES)
 }
 
 fn finite(what: &str, value: f32) -> Result<f32> {

@@ -17,6 +17,7 @@ pub mod error;
 pub mod filter;
 pub mod guardian;
 pub mod index;
+pub mod memory;
 pub mod metric;
 pub mod ops;
 pub mod redo;

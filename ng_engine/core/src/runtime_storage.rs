@@ -139,7 +139,7 @@ impl RuntimeStorage {
 
     /// A read-only session that stays at what this one sees now. Made within a statement, it is a part of it.
     pub fn snapshot(&self) -> Result<Self> {
-        let View { snapshot, metric, cancel } = self.view()?;
+        let View { snapshot, metric, cancel, .. } = self.view()?;
         let mut session = self.session();
         session.pinned = Some((snapshot, metric));
         if self.statement.is_running() {
@@ -194,6 +194,21 @@ impl RuntimeStorage {
         self.store.interrupt();
     }
 
+    /// 57014 when the present statement has been cancelled.
+    pub fn check_interrupt(&self) -> Result<()> {
+        self.cancel().check()
+    }
+
+    /// Bytes that the store may hold, in all its sessions; what would take more is 53200.
+    pub fn set_memory_limit(&self, limit: Option<u64>) {
+        self.store.budget().set_limit(limit);
+    }
+
+    /// How many of them are left; `None` without a limit.
+    pub fn memory_left(&self) -> Option<u64> {
+        self.store.budget().left(&self.store.current())
+    }
+
     /// What may end the present statement, or a call that begins now.
     pub fn cancel(&self) -> Cancel {
         let interrupts = self.interrupts.clone();
@@ -208,14 +223,20 @@ impl RuntimeStorage {
     pub fn view(&self) -> Result<View> {
         self.database.usable()?;
         let cancel = self.cancel();
+        let bounded = move |snapshot: Arc<Snapshot>, metric: Option<&Metric>| View {
+            metric: metric.unwrap_or(&snapshot.cdna.active.metric).clone(),
+            memory: self.store.budget().allowance(&snapshot),
+            cancel,
+            snapshot,
+        };
         if let Some((snapshot, metric)) = &self.pinned {
-            return Ok(View { snapshot: snapshot.clone(), metric: metric.clone(), cancel });
+            return Ok(bounded(snapshot.clone(), Some(metric)));
         }
         if self.is_plain() {
             if !self.statement.is_running() {
                 self.store.follow()?;
             }
-            return Ok(plain_view(self.store.current(), cancel));
+            return Ok(bounded(self.store.current(), None));
         }
         let mut session = self.locked()?;
         self.usable()?;
@@ -223,10 +244,7 @@ impl RuntimeStorage {
             Some(transaction) => transaction.view(),
             None => self.store.current(),
         };
-        Ok(match &session.local_metric {
-            Some(metric) => View { metric: metric.clone(), snapshot, cancel },
-            None => plain_view(snapshot, cancel),
-        })
+        Ok(bounded(snapshot, session.local_metric.as_ref()))
     }
 
     /// The rows that this session sees, for a look-up that takes no time: those of other processes up to a millisecond late.
@@ -340,7 +358,7 @@ impl RuntimeStorage {
             if let Some(transaction) = &mut session.transaction {
                 self.usable()?;
                 let lock = || Ok((self.store.lock(self.busy_timeout(), &cancel)?, self.store.current()));
-                let done = transaction.write(cancel.clone(), lock, statement);
+                let done = transaction.write((cancel.clone(), self.store.budget()), lock, statement);
                 if done.is_err() {
                     self.fail_transaction();
                 }
@@ -528,10 +546,6 @@ impl Statement {
         self.deadline.store(deadline, Ordering::Relaxed);
         self.depth.fetch_add(1, Ordering::AcqRel);
     }
-}
-
-fn plain_view(snapshot: Arc<Snapshot>, cancel: Cancel) -> View {
-    View { metric: snapshot.cdna.active.metric.clone(), snapshot, cancel }
 }
 
 fn no_transaction() -> Error {

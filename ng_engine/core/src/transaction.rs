@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::cancel::Cancel;
 use crate::commit::{Mark, Working};
 use crate::error::{Error, Result};
+use crate::memory::Memory;
 use crate::snapshot::Snapshot;
 use crate::store::{Committing, WriterGuard};
 
@@ -65,9 +66,9 @@ impl Transaction {
     /// One statement's writes: all of them or none.
     ///
     /// The first one takes the lock through `lock`, and fails with 40001 if something was read that has since changed.
-    pub fn write<T>(
+    pub(crate) fn write<T>(
         &mut self,
-        cancel: Cancel,
+        (cancel, memory): (Cancel, &Memory),
         lock: impl FnOnce() -> Result<(WriterGuard, Arc<Snapshot>)>,
         statement: impl FnOnce(&mut Working) -> Result<T>,
     ) -> Result<T> {
@@ -92,7 +93,7 @@ impl Transaction {
             return Err(Error::no_transaction("no transaction"));
         };
         writing.view = None;
-        writing.working.cancelled_by(cancel);
+        writing.working.bound_by(cancel, memory.allowance(writing.working.snapshot()));
         writing.working.statement(statement)
     }
 

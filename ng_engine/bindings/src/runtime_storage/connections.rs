@@ -215,7 +215,8 @@ impl PyRuntimeStorage {
         let ids = self.run(py, || {
             self.storage.write(|working| {
                 let snapshot = std::sync::Arc::new(working.snapshot().clone());
-                let view = View { snapshot, metric: session_metric.clone(), cancel: working.cancel().clone() };
+                let (cancel, memory) = (working.cancel().clone(), working.memory().clone());
+                let view = View { snapshot, metric: session_metric.clone(), cancel, memory };
                 mutate::weave(working, &view, &ids, &weave, action)
             })
         })?;

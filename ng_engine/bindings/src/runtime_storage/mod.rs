@@ -116,7 +116,7 @@ impl PyRuntimeStorage {
     }
 
     fn settle(&self, py: Python<'_>) -> PyResult<()> {
-        self.run(py, || self.storage.settle())
+        enter(py, || self.storage.settle())
     }
 
     #[pyo3(signature = (path, format=None, limit=None, progress=None))]

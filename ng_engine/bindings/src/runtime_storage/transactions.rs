@@ -6,7 +6,7 @@ use ng_core::Error;
 use pyo3::prelude::*;
 
 use super::PyRuntimeStorage;
-use crate::convert::fail;
+use crate::convert::{checked, fail};
 use crate::enter::enter;
 
 #[pymethods]
@@ -45,6 +45,22 @@ impl PyRuntimeStorage {
 
     fn end_statement(&self) {
         self.storage.end_statement();
+    }
+
+    /// 57014 when the statement has been cancelled.
+    fn check_interrupt(&self, py: Python<'_>) -> PyResult<()> {
+        checked(py, self.storage.check_interrupt())
+    }
+
+    /// Bytes that the store may hold; None is no limit.
+    #[pyo3(signature = (limit))]
+    fn set_memory_limit(&self, limit: Option<u64>) {
+        self.storage.set_memory_limit(limit);
+    }
+
+    /// How many of them are left; None without a limit.
+    fn memory_left(&self) -> Option<u64> {
+        self.storage.memory_left()
     }
 
     /// Cancel what runs now in every session of the store: 57014.

@@ -37,6 +37,7 @@ pub fn within_box(view: &View, low: &Point, high: &Point, scan: &Scan<'_>) -> Re
         scan_box(points, first, low, high, &mut passes, &mut |row| rows.push(row), &mut work);
     });
     finished(view, &work)?;
+    view.memory.take(size_of_val(&*rows))?;
     order::sort_by_key(&view.cancel, &mut rows, |row| view.snapshot.tokens.id(*row))?;
     let rows = Rows::List(page(rows, scan.limit, scan.offset));
     let relation = Relation::new(view.snapshot.clone(), TableKind::Tokens, rows, Vec::new(), scan.columns)?;

@@ -38,6 +38,7 @@ pub fn lookup(view: &View, table: TableKind, wanted: &[TokenRef], scan: &Scan<'_
         }
     }
     rows.dedup();
+    view.memory.take(size_of_val(&*rows))?;
     let work = Work { rows_examined: wanted.len() as u64, ..Work::default() };
     let access = if matches!(wanted.first(), Some(TokenRef::Key(_))) { "key" } else { "id" };
     let rows = Rows::List(page(rows, scan.limit, scan.offset));

@@ -21,10 +21,11 @@ use crate::cancel::{Cancel, SLICE};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::index::spatial;
+use crate::memory::Allowance;
 use crate::metric::Metric;
 use crate::snapshot::Snapshot;
 
-/// What an operation reads: one snapshot, and the metric in force for the session. And what may end it early.
+/// What an operation reads: one snapshot, and the metric in force for the session. And what bounds it.
 #[derive(Clone)]
 pub struct View {
     /// The version.
@@ -33,6 +34,8 @@ pub struct View {
     pub metric: Metric,
     /// Every operation looks at it.
     pub cancel: Cancel,
+    /// What it may take for its answer.
+    pub memory: Allowance,
 }
 
 /// Worker threads of the engine; its own, so that no host library's pool is blocked.

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::filter::{Filter, Predicate};
 use crate::index::forest::Planted;
 use crate::index::spatial::{self, Hit, TopK, scan_nearest};
+use crate::memory::Allowance;
 use crate::metric::{Metric, Point};
 use crate::ops::{View, on_pool, order, within};
 use crate::snapshot::Snapshot;
@@ -40,7 +41,8 @@ pub struct Search<'a> {
 /// A search compiled against a view: what the inner loops need.
 pub(super) struct Ready<'a> {
     snapshot: &'a Snapshot,
-    pub(super) cancel: &'a Cancel,
+    cancel: &'a Cancel,
+    memory: &'a Allowance,
     pub(super) metric: &'a Metric,
     filter: Filter,
     exclude: Option<u32>,
@@ -62,6 +64,7 @@ impl<'a> Ready<'a> {
         Ok(Self {
             snapshot,
             cancel: &view.cancel,
+            memory: &view.memory,
             metric,
             filter: Filter::compile::<Token>(search.predicate, snapshot, &view.metric)?,
             exclude: search.exclude,
@@ -144,7 +147,11 @@ impl<'a> Ready<'a> {
             }
         };
         hits.drain(..self.offset.min(hits.len()));
-        if work.stopped() { Err(over(self.cancel)) } else { Ok(hits) }
+        if work.stopped() {
+            return Err(over(self.cancel));
+        }
+        self.memory.take(hits.len() * size_of::<Hit>())?;
+        Ok(hits)
     }
 
     pub(super) fn access(&self) -> &'static str {

@@ -116,6 +116,7 @@ pub fn neighbors(view: &View, starts: &[TokenRef], walk: &Walk<'_>) -> Result<Re
     let mut work = Work::default();
     let mut reached = reach(snapshot, &rows, walk.depth, &via, walk.direction, &view.cancel, &mut work)?;
     work.rows_examined = reached.len() as u64;
+    view.memory.take(size_of_val(&*reached))?;
     let mut pace = view.cancel.pace();
     if !filter.is_all() {
         let mut shown = Vec::new();

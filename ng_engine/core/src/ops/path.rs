@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use arrow_array::{Float64Array, Int32Array, Int64Array};
 
 use crate::batch::{Extra, Relation, Rows, Work};
-use crate::cancel::{Cancel, Pace};
+use crate::cancel::Pace;
 use crate::columns::TableKind;
 use crate::error::Result;
 use crate::index::adjacency::Direction;
@@ -25,6 +25,9 @@ pub struct Route<'a> {
 
 /// The columns of a path, in order.
 const COLUMNS: [&str; 6] = ["step", "id", "key", "type", "connection", "cost"];
+
+/// What a token that was reached takes.
+const REACHED_BYTES: usize = 24;
 
 /// One side of the search: how each row was reached, and the rows of the last level.
 struct Side {
@@ -89,16 +92,15 @@ impl Side {
 
 /// The tokens of a shortest way, the start first, each with the connection that led to it.
 fn shortest(
-    snapshot: &Snapshot,
     from: u32,
     to: u32,
     via: &Via,
     route: &Route<'_>,
-    cancel: &Cancel,
+    view: &View,
     work: &mut Work,
 ) -> Result<Option<Vec<(u32, u32)>>> {
-    cancel.check()?;
-    let mut pace = cancel.pace();
+    view.cancel.check()?;
+    let (snapshot, mut pace) = (&*view.snapshot, view.cancel.pace());
     let mut ahead = Side::new(from, route.direction);
     let mut behind = Side::new(to, route.direction.reversed());
     if from == to {
@@ -111,6 +113,7 @@ fn shortest(
         if ahead.level.is_empty() || behind.level.is_empty() {
             return Ok(None);
         }
+        view.memory.take((ahead.level.len() + behind.level.len()) * REACHED_BYTES)?;
         let meeting = if ahead.level.len() <= behind.level.len() {
             ahead.advance(snapshot, via, &behind, &mut pace, work)?
         } else {
@@ -132,7 +135,7 @@ pub fn path(view: &View, source: &TokenRef, target: &TokenRef, route: &Route<'_>
     let (from, to) = (snapshot.token(source)?, snapshot.token(target)?);
     let via = Via::new(route.via, &snapshot.catalog)?;
     let mut work = Work::default();
-    let way = shortest(snapshot, from, to, &via, route, &view.cancel, &mut work)?.unwrap_or_default();
+    let way = shortest(from, to, &via, route, view, &mut work)?.unwrap_or_default();
     let connection = |row: u32| (row != u32::MAX).then(|| snapshot.connections.id(row) as i64);
     let extras = vec![
         ("step", Extra::Small(Int32Array::from_iter_values(0..way.len() as i32))),

@@ -36,6 +36,9 @@ pub fn scan(view: &View, table: TableKind, scan: &Scan<'_>) -> Result<Relation> 
             select(&snapshot.connections, &filter, scan, &view.cancel, |row| filter.connection(snapshot, row))?
         }
     };
+    if let Rows::List(rows) = &rows {
+        view.memory.take(size_of_val(&**rows))?;
+    }
     let work = Work { rows_examined: examined, ..Work::default() };
     Ok(Relation::new(snapshot.clone(), table, rows, Vec::new(), scan.columns)?.found("scan", work))
 }

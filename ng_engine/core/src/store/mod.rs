@@ -30,6 +30,7 @@ use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
 use crate::cancel::{Cancel, Interrupts};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
+use crate::memory::Memory;
 use crate::snapshot::Snapshot;
 use file::{File, Follower, Log};
 use gardener::Gardener;
@@ -46,6 +47,7 @@ pub struct Store {
     queue: Queue,
     /// How often everything that runs has been interrupted.
     interrupts: Arc<AtomicU64>,
+    memory: Memory,
     gardener: Gardener,
     durable: Option<Durable>,
     /// How many databases have it open; at none it closes.
@@ -131,6 +133,7 @@ impl Store {
             writer: Arc::new(Mutex::new(writer)),
             queue: Queue::default(),
             interrupts: Arc::default(),
+            memory: Memory::default(),
             gardener: Gardener::default(),
             durable,
             handles: AtomicUsize::new(1),
@@ -160,6 +163,11 @@ impl Store {
     /// The interrupts of a session.
     pub fn interrupts(&self) -> Interrupts {
         Interrupts::new(self.interrupts.clone())
+    }
+
+    /// The memory that the store may take, and what it has taken.
+    pub(crate) fn budget(&self) -> &Memory {
+        &self.memory
     }
 
     /// Become the writer, of this process and of all, with every commit seen; or 55P03 after the timeout.

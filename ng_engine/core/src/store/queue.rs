@@ -128,7 +128,7 @@ impl Store {
         let writer = self.lock(timeout, cancel)?;
         let mut committing = Committing::new(&self.current(), self.is_durable());
         let done = committing.statement(|working| {
-            working.cancelled_by(cancel.clone());
+            working.bound_by(cancel.clone(), self.memory.allowance(working.snapshot()));
             working.statement(statement)
         })?;
         self.commit(writer, committing)?;
@@ -150,7 +150,7 @@ impl Store {
         let ticket = Arc::new(Ticket::default());
         let wait = Wait { queue: &self.queue, ticket: ticket.clone() };
         let job: Box<dyn FnOnce(&mut Working) -> bool + Send + '_> = Box::new(|working| {
-            working.cancelled_by(cancel.clone());
+            working.bound_by(cancel.clone(), self.memory.allowance(working.snapshot()));
             let done = catch_unwind(AssertUnwindSafe(|| working.statement(statement)));
             let done = done.unwrap_or_else(|panic| Err(Error::panicked(panic.as_ref())));
             let succeeded = done.is_ok();

@@ -21,9 +21,9 @@ pub(super) fn find_or_open(path: &Path, options: &OpenOptions) -> Result<Arc<Sto
     open.retain(|(_, store)| store.strong_count() > 0);
     if let Some((device, inode)) = file::identity(path)? {
         let place = (device, inode, options.read_only);
-        let known = open.iter().filter(|(p, _)| *p == place).find_map(|(_, store)| store.upgrade());
         // A store that was inherited through a fork, or that is just being closed, is not joined.
-        if let Some(store) = known.filter(|store| store.join()) {
+        let joined = |store: &Weak<Store>| store.upgrade().filter(|store| store.join());
+        if let Some(store) = open.iter().filter(|(p, _)| *p == place).find_map(|(_, store)| joined(store)) {
             if let Err(error) = store.agrees(options) {
                 store.leave();
                 return Err(error);

@@ -47,7 +47,7 @@ impl Store {
         let writer = self.lock(timeout, cancel)?;
         let mut committing = Committing::new(&self.current(), self.is_durable());
         committing.statement(|working| {
-            working.cancelled_by(cancel.clone());
+            working.bound_by(cancel.clone(), self.memory.allowance(working.snapshot()));
             working.statement(Working::compact)
         })?;
         self.commit(writer, committing)?;

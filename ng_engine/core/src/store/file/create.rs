@@ -123,8 +123,7 @@ fn draft(path: &Path, fill: impl FnOnce(&Connection) -> Result<()>) -> Result<Pa
         fill(&handle)?;
         handle.execute_batch("COMMIT").map_err(failed)?;
         drop(handle);
-        let sync = fs::File::open(&name).and_then(|file| file.sync_all());
-        sync.map_err(|error| failure::system(&name, &error))
+        sync(&name).map_err(|error| failure::system(&name, &error))
     };
     match work() {
         Ok(()) => Ok(name),
@@ -272,7 +271,13 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf> {
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {
-    fs::File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+    sync(path.parent().unwrap_or(Path::new("/")))
+}
+
+fn sync(path: &Path) -> io::Result<()> {
+    #[cfg(feature = "faults")]
+    super::faults::calls::own_sync()?;
+    fs::File::open(path)?.sync_all()
 }
 
 fn remove(name: &Path) {

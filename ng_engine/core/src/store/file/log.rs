@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 /// The connection that writes; one per store, under the writer's lock of this process.
 pub struct Log {
     file: Arc<File>,
-    handle: Handle,
-    locked: bool,
+    pub(super) handle: Handle,
+    pub(super) locked: bool,
     generation: u64,
     waits: u64,
     waited: Duration,
@@ -65,6 +65,7 @@ impl Log {
     /// 55P03 with the holder's process when the time is up, 25006 on a store opened for reading, 58030 after a failed
     /// write, 08003 in a forked child, and what `poll` says.
     pub fn begin(&mut self, timeout: Duration, poll: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        self.file.check_process()?;
         if !self.handle.is_autocommit() {
             return Err(Error::active_transaction("the log is in a transaction already"));
         }

@@ -157,6 +157,11 @@ impl File {
         let follower = Handle::open(&file.path, read_only)?;
         follower.settle(&file.path, options.synchronous)?;
         follower.busy_timeout(create::PATIENCE).map_err(|error| failure::sqlite(&file.path, error))?;
+        #[cfg(feature = "faults")]
+        {
+            handle.watch(&file.path)?;
+            follower.watch(&file.path)?;
+        }
         let mut log = Log::new(file.clone(), handle)?;
         file.compare_history(&mut log, options)?;
         let follower = Follower::new(file.clone(), follower);
@@ -168,6 +173,8 @@ impl File {
         self.check_process()?;
         let handle = Handle::open(&self.path, self.read_only)?;
         handle.settle(&self.path, self.synchronous())?;
+        #[cfg(feature = "faults")]
+        handle.watch(&self.path)?;
         let mark = Mark::open(&self.path, self.uuid, 0o644, self.read_only)?;
         Ok(Keeper::new(self.clone(), handle, mark))
     }
