@@ -44,6 +44,13 @@ pub use rows::Rows;
 
 use crate::error::{Error, Result};
 
+/// How many forks lie between the first process of this program and this one: what was made under another number
+/// belongs to another process.
+pub fn process_generation() -> u64 {
+    process::watch();
+    process::generation()
+}
+
 /// What a commit waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
