@@ -16,7 +16,7 @@ export VIRTUAL_ENV := $(CURDIR)/.venv
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 unexport PYTHONHOME PYTHONPATH
 
-.PHONY: all build demo test lint format bench docs wheel lock clean
+.PHONY: all build demo test soak lint format bench docs wheel lock clean
 all: lint test
 
 build: .venv/built
@@ -28,6 +28,16 @@ demo: .venv/built build/words.parquet
 test: .venv/built
 	cargo test --locked --workspace
 	$(BIN)/pytest
+
+# Hours of what `make test` does for minutes: kills, faults, power cuts, damage; the figures go into the document.
+soak: export SOAK := 1
+soak: export FIGURES := $(CURDIR)/build/soak.jsonl
+soak: .venv/built
+	mkdir -p build
+	rm -f $(FIGURES)
+	cargo test --locked --package ng-core --test crash -- --test-threads=2
+	$(BIN)/pytest tests/crash
+	$(BIN)/python tests/crash_report.py $(FIGURES) docs/reliability.md
 
 lint: .venv/built
 	$(BIN)/ruff check

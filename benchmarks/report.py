@@ -12,7 +12,18 @@ from pathlib import Path
 
 from benchmarks.timing import Timing
 
-PEERS = ("neurograph", "duckdb", "hnswlib", "numpy", "pyarrow", "pykdtree", "pynanoflann", "scipy")
+PEERS = (
+    "neurograph",
+    "duckdb",
+    "hnswlib",
+    "ladybug",
+    "lmdb",
+    "numpy",
+    "pyarrow",
+    "pykdtree",
+    "pynanoflann",
+    "scipy",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +80,8 @@ Written by `{command}` on {datetime.date.today().isoformat()}; do not edit.
 Machine: {_processor()}, {os.cpu_count()} cores, {_memory_gib()} GiB, {platform.system()} {platform.machine()}.
 Versions: Python {platform.python_version()}, {versions}, SQLite {_sqlite_version()}.
 
-Contenders take turns within one process: every round times each of them, one after the other, over the same questions.
+Contenders take turns, in memory within one process, stores in files each in its own: every round times each of them,
+one after the other, over the same questions.
 Given are the median and the 99th percentile of single calls, and the spread: the widest difference between the
 medians of the rounds. The figures of a shared machine vary; **the ratios are what counts**: a peer's median divided
 by ours.

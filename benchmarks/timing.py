@@ -55,10 +55,11 @@ def interleave(
                 gc.enable()
     finally:
         (gc.enable if collecting else gc.disable)()
-    return {name: _summary(times) for name, times in taken.items()}
+    return {name: summary(times) for name, times in taken.items()}
 
 
-def _summary(times: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> Timing:
+def summary(times: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> Timing:
+    """Of nanoseconds, a row for each round."""
     median = float(np.median(times))
     of_rounds = np.median(times, axis=1)
     return Timing(

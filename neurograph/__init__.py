@@ -18,6 +18,7 @@ from neurograph.database import Database
 from neurograph.graph import RuntimeGraphStorage
 from neurograph.grid import RuntimeGridStorage
 from neurograph.result import Result
+from neurograph.salvage import salvage
 from neurograph.tokens import RuntimeTokenStorage
 from ng_engine import RuntimeStorage, __version__
 from ng_engine.errors import (
@@ -55,4 +56,5 @@ __all__ = [
     "__version__",
     "connect",
     "dbapi",
+    "salvage",
 ]

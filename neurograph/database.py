@@ -17,13 +17,15 @@ from neurograph.cursor import Cursor
 from neurograph.graph import RuntimeGraphStorage
 from neurograph.grid import RuntimeGridStorage
 from neurograph.result import Result
+from neurograph.salvage import Salvaged, salvage
 from neurograph.script import located, script_text, statements
 from neurograph.session import Parameters, Session
 from neurograph.tokens import RuntimeTokenStorage
 from ng_arrow.duck import Tail, leak, open_connection
 from ng_arrow.tables import Table, table_from_any
 from ng_arrow.types import schema_types
-from ng_engine.errors import Error, InterfaceError, NotSupportedError, from_sqlstate
+from ng_engine.errors import Error, InterfaceError, escape_control, from_sqlstate
+from ngql.store import backup, outside_transaction
 
 if TYPE_CHECKING:
     from ng_arrow.duck import DuckDBPyConnection
@@ -62,15 +64,18 @@ class Database:
         *,
         read_only: bool = False,
         busy_timeout: float = 5.0,
+        synchronous: str = "full",
         statement_timeout: float | None = None,
         memory_limit: int | None = None,
         allow_external: bool = False,
         allowed_paths: list[str] | None = None,
     ) -> None:
         """Made by `connect`."""
-        self._storage = storage.snapshot() if read_only else storage
+        self._storage = storage
+        self._path = storage.file
         self._read_only = read_only
         self.busy_timeout = busy_timeout
+        self.synchronous = synchronous
         self.statement_timeout = statement_timeout
         self.memory_limit = self.first_memory_limit = memory_limit
         self._local = threading.local()
@@ -112,7 +117,9 @@ class Database:
             InterfaceError: 08003, the database is closed.
         """
         self.require_open()
-        engine = self._storage.snapshot() if self._read_only else self._storage.session()
+        # Nobody else writes to a store in memory, so what it holds now is what it holds; a file is followed.
+        pinned = self._read_only and self._path is None
+        engine = self._storage.snapshot() if pinned else self._storage.session()
         engine.set_busy_timeout(self.busy_timeout)
         engine.set_statement_timeout(self.statement_timeout)
         return Session(self, engine)
@@ -356,27 +363,85 @@ class Database:
         self._storage.set_memory_limit(limit)
         self.memory_limit = limit
 
+    @property
+    def path(self) -> str | None:
+        """The store's file as an absolute path; None for a store in memory."""
+        return self._path
+
     def check(self) -> Report:
-        """Read everything and compare it: ids, keys, connections' ends, the profile's rules.
+        """Read everything, file and rows, and compare it: checksums, ids, keys, connections' ends, the profile.
 
         Returns:
-            A report; ``report["ok"]`` says whether nothing was found.
+            A report; ``report["ok"]`` says whether nothing was found, ``report["replayed"]`` how many commits were
+            replayed when this process opened the file.
+
+        Raises:
+            Error: 25001 within a transaction; XX001, 58030 when the file cannot be read at all.
+
+        Example:
+            >>> import neurograph as ng
+            >>> with ng.connect() as db:
+            ...     report = db.check()
+            >>> report["ok"], report["replayed"], report["findings"]
+            (True, 0, [])
         """
-        return check(self.engine.snapshot())
+        return check(self.engine)
 
     def stats(self) -> dict[str, int | float]:
-        """Counts and sizes of the store, by name."""
+        """Counts, sizes and waits, by name; the table ``ng_stats`` has the same.
+
+        Of every store: `tokens`, `connections`, their types and segments, the state of the indexes, and `version`, the
+        number of the last commit. Of a file also `file_bytes`, `wal_bytes` and `log_bytes`, `log_commits` (kept in
+        the log), `last_checkpoint_version` and `last_checkpoint_at` (µs since 1970), `replayed` (commits replayed
+        when this process opened it), and since then `commits`, `syncs`, `checkpoints`, `checkpoint_failures`,
+        `followed` and `follow_us` (commits of other processes), `lock_waits` and `lock_wait_us`.
+        """
         return dict(self.engine.stats())
 
     def checkpoint(self) -> None:
-        """Not supported yet: stores in memory have nothing to write."""
-        self.require_open()
-        raise NotSupportedError("checkpoint is not supported yet: durable stores are")
+        """Write what changed since the last checkpoint to its place in the file, so that opening replays nothing.
 
-    def backup(self, path: str | os.PathLike[str]) -> None:
-        """Not supported yet."""
-        self.require_open()
-        raise NotSupportedError("backup is not supported yet", hint="COPY writes tables to files")
+        It happens by itself: by the log's size, every few minutes, and on `close`. Readers and the log's followers
+        go on meanwhile. Of a store in memory there is nothing to write.
+
+        Raises:
+            Error: 25001 within a transaction, 25006 opened read-only, 55P03 another writer did not end, 53100 disk
+                full, 58030 I/O.
+        """
+        engine = self.engine
+        outside_transaction(engine, "checkpoint")
+        engine.checkpoint()
+
+    def backup(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Copy the store into a new file, complete or absent, while others go on reading and writing.
+
+        The copy is a store of its own. Never copy a store's file by other means while it is open anywhere.
+
+        Args:
+            path: the copy's name.
+            overwrite: replace a store of that name, which nobody may have open.
+
+        Raises:
+            Error: 58P02 there is such a file, 58P01 no such directory, 42501 not allowed or the store's own file,
+                25001 within a transaction, 55P03 the store to be replaced is in use, 53100 disk full, 58030 I/O.
+
+        Example:
+            >>> import os, tempfile
+            >>> import neurograph as ng
+            >>> copy = os.path.join(tempfile.mkdtemp(), "copy.ng")
+            >>> with ng.connect() as db:
+            ...     _ = db.tokens.create(key="a", coords=[0.0] * 8)
+            ...     db.backup(copy)
+            >>> with ng.connect(copy) as db:
+            ...     db.tokens.count()
+            1
+        """
+        backup(self.engine, path, overwrite=overwrite)
+
+    @staticmethod
+    def salvage(src: str | os.PathLike[str], dst: str | os.PathLike[str]) -> Salvaged:
+        """Copy what is whole of a damaged file into a new store; see `neurograph.salvage`."""
+        return salvage(src, dst)
 
     # -- the end --------------------------------------------------------------------------------------------
 
@@ -386,9 +451,15 @@ class Database:
             raise InterfaceError(self._why_closed)
 
     def close(self) -> None:
-        """Close the database; open transactions are rolled back. Results stay valid. Idempotent."""
+        """Close the database; open transactions are rolled back. Results stay valid. Idempotent.
+
+        The last handle of a file in the process writes a checkpoint.
+        """
+        if self.closed:
+            return
         self._end("the database is closed")
         self.tail.close()
+        self._storage.close()
 
     def _end(self, why: str) -> None:
         self._why_closed = why
@@ -405,7 +476,7 @@ class Database:
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "read-only" if self._read_only else "open"
-        return f"<neurograph.Database :memory: ({state})>"
+        return f"<neurograph.Database {escape_control(self._path or ':memory:')} ({state})>"
 
 
 def _before_fork() -> None:

@@ -17,6 +17,7 @@ Example:
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 
@@ -69,6 +70,12 @@ __all__ = [
     "threadsafety",
 ]
 
+# BEGIN opens its transaction by itself, and what concerns the store as a whole or the session is part of none.
+_OUTSIDE = re.compile(
+    r"\s*(?:BEGIN|START|BACKUP|CHECK|VACUUM|SHOW|RESET|SET(?!\s+(?:LOCAL\b|(?:SESSION\s+)?CDNA\b)))\b",
+    re.IGNORECASE,
+)
+
 apilevel = "2.0"
 threadsafety = 2
 paramstyle = "qmark"
@@ -103,9 +110,7 @@ class Connection:
     def _before(self, statement: str) -> None:
         self._require_open()
         engine = self._session.engine
-        words = statement.split(None, 1)
-        # BEGIN opens its transaction by itself; opening another before it would refuse it.
-        if not engine.in_transaction and not (words and words[0].rstrip(";").upper() == "BEGIN"):
+        if not engine.in_transaction and not _OUTSIDE.match(statement):
             engine.begin()
 
     def _require_open(self) -> None:

@@ -60,6 +60,10 @@ class _Guarded:
 
         return call
 
+    def close(self) -> None:
+        """Close the database: its sessions end together."""
+        self._database.close()
+
     def __dir__(self) -> list[str]:
         return dir(self._engine)
 

@@ -8,14 +8,15 @@ from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from ng_engine.errors import from_sqlstate
+from ngql.store import outside_transaction
 
 if TYPE_CHECKING:
     from neurograph.database import Database
     from ng_engine import RuntimeStorage
 
-__all__ = ["Settings", "memory_bytes", "seconds", "timeout_seconds"]
+__all__ = ["Settings", "level", "memory_bytes", "seconds", "timeout_seconds"]
 
-_LATER = {"synchronous": "full"}
+_LEVELS = ("full", "normal", "off")
 
 _UNIT = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([A-Za-zµ]*)\s*")
 _SECONDS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
@@ -24,7 +25,15 @@ _BYTES = {"B": 1} | {
     for power, prefix in enumerate("KMGT", start=1)
     for unit, base in (("B", 1000), ("IB", 1024))
 }
-_SHOWN = {"TiB": 1 << 40, "GiB": 1 << 30, "MiB": 1 << 20, "TB": 10**12, "GB": 10**9, "MB": 10**6, "KiB": 1 << 10}
+_SHOWN = {
+    "TiB": 1 << 40,
+    "GiB": 1 << 30,
+    "MiB": 1 << 20,
+    "TB": 10**12,
+    "GB": 10**9,
+    "MB": 10**6,
+    "KiB": 1 << 10,
+}
 
 
 def seconds(name: str, value: Any) -> float:
@@ -95,6 +104,19 @@ def _shown_bytes(value: int | None) -> str | None:
     return next((f"{value // size}{unit}" for unit, size in _SHOWN.items() if value % size == 0), f"{value}B")
 
 
+def level(value: Any) -> str:
+    """When a commit counts as durable: `full`, `normal` or `off`, in any case.
+
+    Raises:
+        Error: 42804 not text, 22023 none of the three.
+    """
+    if not isinstance(value, str):
+        raise from_sqlstate("42804", "synchronous is full, normal or off")
+    if value.lower() not in _LEVELS:
+        raise from_sqlstate("22023", "synchronous is full, normal or off")
+    return value.lower()
+
+
 class Settings(MutableMapping[str, Any]):
     """The settings of one session; deleting one resets it.
 
@@ -111,6 +133,7 @@ class Settings(MutableMapping[str, Any]):
         self._database = database
         self._fixed = database.fixed_settings
         self._busy_timeout = database.busy_timeout
+        self._level = database.synchronous
         self.statement_timeout = database.statement_timeout
 
     def __getitem__(self, name: str) -> Any:
@@ -121,7 +144,10 @@ class Settings(MutableMapping[str, Any]):
                 return _shown_seconds(self.statement_timeout)
             case "memory_limit":
                 return _shown_bytes(self._database.memory_limit)
-        return self._fixed[name] if name in self._fixed else _LATER[name]
+            case "synchronous":
+                # In memory there is nothing to sync: the setting means nothing, but is kept.
+                return self._level if self._engine.file is None else self._engine.synchronous
+        return self._fixed[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
         match name:
@@ -133,10 +159,15 @@ class Settings(MutableMapping[str, Any]):
                 self._engine.set_statement_timeout(self.statement_timeout)
             case "memory_limit":
                 self._database.set_memory_limit(memory_bytes(name, value))
+            case "synchronous":
+                outside_transaction(self._engine, "SET synchronous")
+                self._level = level(value)
+                if self._engine.file is not None:
+                    self._engine.set_synchronous(self._level)
             case _ if name in self._fixed:
                 raise from_sqlstate("42501", f"only connect() can set {name}")
-            case _ if value != _LATER[name]:
-                raise from_sqlstate("0A000", f"{name} is not supported yet")
+            case _:
+                raise KeyError(name)
 
     def __delitem__(self, name: str) -> None:
         match name:
@@ -146,6 +177,8 @@ class Settings(MutableMapping[str, Any]):
                 self[name] = self._database.statement_timeout
             case "memory_limit":
                 self[name] = self._database.first_memory_limit
+            case "synchronous":
+                self[name] = self._database.synchronous
 
     def clear(self) -> None:
         """Reset all that SET can change for this session alone."""
@@ -153,7 +186,7 @@ class Settings(MutableMapping[str, Any]):
         del self["statement_timeout"]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(("busy_timeout", "memory_limit", "statement_timeout", *self._fixed, *_LATER))
+        return iter(("busy_timeout", "memory_limit", "statement_timeout", "synchronous", *self._fixed))
 
     def __len__(self) -> int:
-        return 3 + len(self._fixed) + len(_LATER)
+        return 4 + len(self._fixed)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from ng_engine.errors import Error, from_sqlstate
 
-__all__ = ["file_error", "open_source", "open_target"]
+__all__ = ["file_error", "open_source", "open_target", "resolve_target", "sync_directory"]
 
 PathLike = str | os.PathLike[str]
 
@@ -112,6 +112,32 @@ def open_source(path: PathLike, allowed: Sequence[PathLike] | None = None) -> Bi
         raise
 
 
+def resolve_target(
+    path: PathLike, *, overwrite: bool = False, allowed: Sequence[PathLike] | None = None
+) -> Path:
+    """Where a file may be written: the path with every symbolic link followed.
+
+    Args:
+        path: where it will be.
+        overwrite: whether a regular file may be there.
+        allowed: as in `open_source`.
+
+    Raises:
+        Error: 58P02 it exists; 58P01 a directory, device or FIFO is there; 42501 not allowed; 58030 I/O.
+    """
+    resolved = _resolve(path, allowed)
+    try:
+        mode = os.stat(resolved).st_mode
+    except FileNotFoundError:
+        return resolved
+    except OSError as error:
+        raise file_error(path, error) from None
+    _require_regular(path, mode)
+    if not overwrite:
+        raise file_error(path, FileExistsError(errno.EEXIST, "exists"))
+    return resolved
+
+
 @contextlib.contextmanager
 def open_target(
     path: PathLike, *, overwrite: bool = False, allowed: Sequence[PathLike] | None = None
@@ -127,17 +153,7 @@ def open_target(
         Error: 58P02 it exists; 58P01 no such directory, or a directory, device or FIFO is there; 42501 not
             allowed; 53100 disk full; 58030 I/O.
     """
-    resolved = _resolve(path, allowed)
-    try:
-        mode = os.stat(resolved).st_mode
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise file_error(path, error) from None
-    else:
-        _require_regular(path, mode)
-        if not overwrite:
-            raise file_error(path, FileExistsError(errno.EEXIST, "exists"))
+    resolved = resolve_target(path, overwrite=overwrite, allowed=allowed)
     temporary = resolved.with_name(f".{resolved.name[:200]}.tmp-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         with open(temporary, "xb") as file:
@@ -165,3 +181,14 @@ def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
         with open(target, "xb"):  # no hard links here: reserve the name, then replace the reservation
             pass
         os.replace(temporary, target)
+
+
+def sync_directory(path: PathLike) -> None:
+    """Put on disk that a file has its name; where a directory cannot be opened, the system does so by itself."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -66,8 +66,8 @@ class RuntimeStorage:
     def start_statement(self, timeout: float | None = None) -> None:
         """Let the calls up to `end_statement` be one.
 
-        They see one version, and share `timeout` (seconds; None is what `set_statement_timeout` says). 25P02 in a failed
-        transaction.
+        They see one version, and share `timeout` (seconds; None is what `set_statement_timeout` says). 25P02 in a
+        failed transaction.
         """
     def end_statement(self) -> None:
         """The end of what `start_statement` began."""
@@ -81,6 +81,38 @@ class RuntimeStorage:
         """Bytes that `set_memory_limit` leaves beside what the store holds; None without a limit."""
     def set_memory_limit(self, limit: int | None) -> None:
         """Bytes that the store may hold; what would take more is 53200. None is no limit."""
+    @staticmethod
+    def open(
+        path: str | os.PathLike[str],
+        *,
+        read_only: bool = False,
+        synchronous: str = "full",
+        axes: Sequence[str] | None = None,
+        history_versions: int = 1000,
+        accept_history: bool = False,
+    ) -> RuntimeStorage:
+        """Open a file, made if it is missing; the same file twice in one process is one store."""
+    @staticmethod
+    def salvage(src: str | os.PathLike[str], dst: str | os.PathLike[str]) -> dict[str, Any]:
+        """Copy what is whole of a damaged file into a new one: tokens, connections, lost [(place, why)]."""
+    def close(self) -> None:
+        """Close this handle and its sessions, whose transactions roll back; idempotent."""
+    @property
+    def file(self) -> str | None:
+        """The store's file, or None in memory."""
+    @property
+    def synchronous(self) -> str:
+        """When a commit counts as durable: full, normal or off."""
+    def set_synchronous(self, synchronous: str) -> None:
+        """Change it, for this process."""
+    def checkpoint(self) -> None:
+        """Write the segments that changed, and drop the part of the log that they cover."""
+    def vacuum(self) -> None:
+        """Give back the room of deleted rows, in memory and in the file."""
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Copy the store into a new file, complete or absent; 58P02 if there is one."""
+    def check_file(self) -> list[tuple[str, str]]:
+        """(place, problem) of everything damaged in the file; empty in memory."""
     def session(self) -> RuntimeStorage:
         """Open another session on the same store."""
     def snapshot(self) -> RuntimeStorage:

@@ -15,6 +15,7 @@ from ng_shell.variables import assignment
 
 # --help, --version and wrong options answer without the engine: what needs it is imported where it is used.
 if TYPE_CHECKING:
+    from neurograph import Database
     from ng_shell.session import Session
 
 __all__ = ["main"]
@@ -77,7 +78,7 @@ _STYLES = ("csv", "json", "ndjson", "markdown", "arrow")
 )
 @click.option("-1", "--single-transaction", is_flag=True, help="Commit all of -c and -f, or nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="No greeting, no words about what statements did.")
-@click.option("--read-only", is_flag=True, help="Refuse writes.")
+@click.option("--read-only", is_flag=True, help="Refuse writes; STORE must exist.")
 @click.option("--axes", metavar="NAMES", help="Names of the eight axes of a new store, with commas between.")
 @click.option("--timing", is_flag=True, help="Tell how long statements take.")
 @click.option("-X", "--no-rc", is_flag=True, help="Do not run the start-up file at the prompt.")
@@ -95,8 +96,7 @@ def _ngql(ctx: click.Context, /, store: str, **options: Any) -> int:
     failed.
     """
     import neurograph
-    from ng_shell.render import Format, Output
-    from ng_shell.session import Session
+    from ng_engine.errors import escape_control
 
     axes = options["axes"]
     try:
@@ -105,42 +105,57 @@ def _ngql(ctx: click.Context, /, store: str, **options: Any) -> int:
             read_only=options["read_only"],
             axes=None if axes is None else [name.strip() for name in axes.split(",")],
         )
-    except neurograph.NotSupportedError as error:
-        _complain(f"could not open {store}: {error.message}\nHINT: leave STORE out for a store in memory")
-        return NO_STORE
     except (neurograph.Error, ValueError, TypeError) as error:
-        _complain(f"could not open {store}: {error}")
+        _complain(f"could not open {escape_control(store)}: {error}{_way_out(error)}")
         return NO_STORE
-    steps = _steps(ctx.meta[_ORDER], options["commands"], options["files"])
-    interactive = not steps and sys.stdin.isatty() and sys.stdout.isatty()
-    with db:
-        session = Session(
-            db,
-            Output(pager=interactive),
-            Format(options["style"] or "aligned", options["expanded"], options["tuples_only"]),
-            dict(options["variables"]),
-            options["quiet"],
-            options["timing"],
-            interactive,
-        )
-        try:
-            if options["output"] is not None:
-                session.output.redirect(options["output"])
-            if session.form.style == "arrow" and session.output.to_terminal:
-                raise click.UsageError("--arrow writes bytes, not for a terminal: use -o FILE or a pipe")
-            if interactive:
-                from ng_shell.repl import repl
+    try:
+        with db:
+            return _talk(db, _steps(ctx.meta[_ORDER], options["commands"], options["files"]), options)
+    except neurograph.Error as error:  # statements tell theirs: this is what closing says
+        _complain(f"{escape_control(store)}: {error}")
+        return OWN_FAILURE
 
-                return repl(session, rc=not options["no_rc"])
-            code = _run(session, steps or [("files", "-")], options["single_transaction"])
-            sys.stdout.flush()
-            return code
-        except BrokenPipeError:
-            # The reader has seen enough. Python would complain when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        finally:
-            session.output.close()
+
+def _talk(db: Database, steps: list[tuple[str, str]], options: dict[str, Any]) -> int:
+    """Run what the command line names, or talk to a terminal."""
+    from ng_shell.render import Format, Output
+    from ng_shell.session import Session
+
+    interactive = not steps and sys.stdin.isatty() and sys.stdout.isatty()
+    session = Session(
+        db,
+        Output(pager=interactive),
+        Format(options["style"] or "aligned", options["expanded"], options["tuples_only"]),
+        dict(options["variables"]),
+        options["quiet"],
+        options["timing"],
+        interactive,
+    )
+    try:
+        if options["output"] is not None:
+            session.redirect(options["output"])
+        if session.form.style == "arrow" and session.output.to_terminal:
+            raise click.UsageError("--arrow writes bytes, not for a terminal: use -o FILE or a pipe")
+        if interactive:
+            from ng_shell.repl import repl
+
+            return repl(session, rc=not options["no_rc"])
+        code = _run(session, steps or [("files", "-")], options["single_transaction"])
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader has seen enough. Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    finally:
+        session.output.close()
+
+
+def _way_out(error: Exception) -> str:
+    """A hint of the shell's own, where the error has none."""
+    if getattr(error, "sqlstate", None) == "58P01" and not getattr(error, "hint", None):
+        return "\nHINT: leave STORE out for a store in memory"
+    return ""
 
 
 def _steps(order: list[str], commands: tuple[str, ...], files: tuple[str, ...]) -> list[tuple[str, str]]:

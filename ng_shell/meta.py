@@ -176,7 +176,7 @@ _MAX_DEPTH = 50
 def _redirect(session: Session, argument: str) -> None:
     name = _word(argument)
     try:
-        session.output.redirect(name)
+        session.redirect(name)
     except OSError as error:
         raise MetaError(f"{name}: {_reason(error)}") from None
 

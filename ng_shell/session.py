@@ -13,6 +13,7 @@ from neurograph.script import located
 from ng_shell import meta
 from ng_shell.render import Format, Output, lines
 from ng_shell.script import Piece, parameters, pieces
+from ngql.store import refuse_store
 
 __all__ = ["Failed", "Session"]
 
@@ -98,6 +99,11 @@ class Session:
             self.output.write_arrow(result)
         else:
             self.output.write(lines(result.columns, result.types, result, self.form))
+        if result.statement_type == "CHECK STORE" and not self.quiet:
+            # No rows is the good answer here, and silence could be taken for none at all.
+            self.say(
+                f"CHECK STORE: {f'{result.rowcount} problems' if result.rowcount else 'the store is sound'}"
+            )
 
     def _run_meta(self, piece: Piece, script: str, name: str | None) -> None:
         try:
@@ -112,6 +118,17 @@ class Session:
     def _tell(self, error: Error, name: str | None) -> None:
         place = "" if name is None else f"{name}:{error.line}: "
         self.say(f"{place}{_red('ERROR:')} {error}")
+
+    def redirect(self, file: str | None) -> None:
+        """Send results to a file, or to standard output again.
+
+        Raises:
+            Error: 42501, the file is the store's own.
+            OSError: it cannot be written.
+        """
+        if file is not None:
+            refuse_store(self.db.runtime, os.path.expanduser(file))
+        self.output.redirect(file)
 
     def say(self, text: str) -> None:
         """Tell the user something that is no result."""

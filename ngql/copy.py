@@ -15,6 +15,7 @@ from ngql import types
 from ngql.ast import Span
 from ngql.catalog import Table
 from ngql.program import Run, placed
+from ngql.store import refuse_store
 from ngql.values import late
 from ngql.writes import Written
 
@@ -89,6 +90,7 @@ class CopyFrom:
     def _read(self, run: Run, source: Any) -> Any:
         columns = list(self.columns) or None
         if isinstance(source, str):
+            refuse_store(run.engine, source)
             allowed = (run.settings or {}).get("allowed_paths")
             # Ends of connections are ids or keys: the file's own values say which.
             typed = {name: type_ for name, type_ in self.known.items() if name not in ("source", "target")}
@@ -135,6 +137,7 @@ class CopyTo:
         path = late(self.file, run.engine, run.values)
         allowed = (run.settings or {}).get("allowed_paths")
         try:
+            refuse_store(run.engine, path)
             count = files.write(path, rows, self.format, overwrite=self.overwrite, allowed=allowed)
         except Error as error:
             raise placed(error, self.text, self.span) from None

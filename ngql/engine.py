@@ -96,6 +96,10 @@ class Engine(Protocol):
         """Whether writes are refused (25006)."""
 
     @property
+    def file(self) -> str | None:
+        """The store's file, or None when it lives in memory alone."""
+
+    @property
     def transaction_failed(self) -> bool:
         """Whether a statement of the open transaction has failed: all but its end and `rollback_to` are 25P02."""
 
@@ -304,5 +308,17 @@ class Engine(Protocol):
     def set_cdna_flags(self, flags: int) -> Any:
         """Change them; a commit."""
 
+    def validate_cdna(self) -> bool:
+        """Whether every row is legal under the active profile."""
+
     def stats(self) -> Mapping[str, int | float]:
         """Counts and sizes."""
+
+    def check_file(self) -> Sequence[tuple[str, str]]:
+        """Read the whole file and give (place, problem) of what is damaged; nothing for a store in memory."""
+
+    def backup(self, path: str) -> None:
+        """Copy the store into a new file, complete or absent; 58P02 when there is one."""
+
+    def vacuum(self) -> None:
+        """Give back the room of deleted rows."""

@@ -10,6 +10,8 @@ from ngql.ast import Span
 
 __all__ = [
     "ROWS",
+    "Backup",
+    "CheckStore",
     "Conflict",
     "Connect",
     "CopyFrom",
@@ -29,6 +31,7 @@ __all__ = [
     "Statement",
     "Transaction",
     "Update",
+    "Vacuum",
 ]
 
 ROWS = "rows:"
@@ -216,3 +219,21 @@ class Explain(Statement):
     analyze: bool
     format: Literal["text", "json"]
     desugar: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Backup(Statement):
+    """BACKUP TO a file."""
+
+    file: bound.Expr
+    overwrite: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStore(Statement):
+    """CHECK STORE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vacuum(Statement):
+    """VACUUM."""

@@ -45,7 +45,7 @@ class Written:
 
 @contextmanager
 def atomic(engine: Engine) -> Iterator[None]:
-    """All engine calls inside become one change: in a transaction all of it stands or falls with that, else it has its own.
+    """All engine calls inside become one change: in a transaction all of it stands or falls with that.
 
     The writer's lock is taken before the first read, so that no other session's commit comes between what is read and
     what is written, and a statement outside a transaction never meets 40001.

@@ -6,6 +6,7 @@ It is the oracle of the language and property tests, so it is written to be read
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -67,6 +68,7 @@ class NaiveEngine:
 
     axes = property(lambda self: self._state.axes)
     version = property(lambda self: self._state.version)
+    file = None
     catalog_version = property(lambda self: self._state.catalog_version)
     in_transaction = property(lambda self: self._draft is not None)
 
@@ -129,6 +131,32 @@ class NaiveEngine:
 
     def settle(self) -> None:
         """There is no background work."""
+
+    def validate_cdna(self) -> bool:
+        if not self._state.profile["flags"] & 1:
+            return True
+        rows = self._state.connections.values()
+        ends = [Counter(row[end] for row in rows) for end in ("source", "target")]
+        limits = [self._state.profile[name] for name in DEGREES]
+        return not any(n > m > 0 for end, m in zip(ends, limits, strict=False) for n in end.values())
+
+    # ---- the store
+
+    def check_file(self) -> list[tuple[str, str]]:
+        return []
+
+    def backup(self, path: str) -> None:
+        try:
+            with open(path, "x", encoding="utf-8") as file:
+                file.write(repr(self._store.state))
+        except FileExistsError:
+            raise from_sqlstate("58P02", "the file exists") from None
+        except FileNotFoundError:
+            raise from_sqlstate("58P01", "no such directory") from None
+
+    def vacuum(self) -> None:
+        if self.read_only:
+            raise from_sqlstate("25006", "cannot write: the session is read-only")
 
     # ---- reads
 

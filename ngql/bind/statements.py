@@ -11,6 +11,7 @@ from ngql.bind.context import Context
 from ngql.bind.copy import Copies
 from ngql.bind.queries import Queries
 from ngql.bind.session import Session
+from ngql.bind.store import Store
 from ngql.bind.writes import Writes
 from ngql.catalog import Catalog, did_you_mean
 
@@ -29,9 +30,6 @@ _LATER: Mapping[type, str] = {
     ast.Deallocate: "DEALLOCATE",
     ast.Attach: "ATTACH",
     ast.Detach: "DETACH",
-    ast.Backup: "BACKUP",
-    ast.CheckStore: "CHECK STORE",
-    ast.Vacuum: "VACUUM",
     ast.Bootstrap: "BOOTSTRAP",
     ast.TextQuery: "QUERY",
     ast.Feedback: "FEEDBACK",
@@ -65,7 +63,7 @@ class _Statements:
         queries = Queries(context)
         self._queries = queries
         writes, session = Writes(context, queries), Session(context, queries)
-        connects, copies = Connects(context, queries), Copies(context, queries)
+        connects, copies, store = Connects(context, queries), Copies(context, queries), Store(context)
         self._binders: dict[type, Callable[[Any], statements.Statement]] = {
             ast.Query: self._query,
             ast.Insert: writes.insert,
@@ -88,6 +86,9 @@ class _Statements:
             ast.Rollback: session.rollback,
             ast.Savepoint: session.savepoint,
             ast.ReleaseSavepoint: session.release,
+            ast.Backup: store.backup,
+            ast.CheckStore: store.check_store,
+            ast.Vacuum: store.vacuum,
             ast.Explain: self._explain,
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from ngql import bound, connect, session, statements, types, values, writes
+from ngql import bound, connect, session, statements, store, types, values, writes
 from ngql.bind.context import error_at
 from ngql.catalog import Catalog
 from ngql.lower.queries import lower_query
@@ -25,7 +25,9 @@ _CASTS = {
     types.JSON: "VARCHAR",
 }
 _READS = frozenset({"SELECT", "SHOW", "DESCRIBE", "EXPLAIN"})
-_UNTOUCHED = frozenset({"BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"})
+_UNTOUCHED = frozenset(
+    {"BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "BACKUP", "CHECK STORE", "VACUUM"}
+)
 
 
 def lower(
@@ -237,6 +239,12 @@ class _Lowering:
                 return session.Transact(method, argument, self.text, node.span)
             case statements.Show():
                 return self._show(node)
+            case statements.Backup(file=file, overwrite=overwrite):
+                return store.Backup(values.constant(file), overwrite, self.text, file.span, node.span)
+            case statements.CheckStore():
+                return store.CheckStore(self.text, node.span)
+            case statements.Vacuum():
+                return store.Vacuum(self.text, node.span)
         raise AssertionError(f"no program for {type(node).__name__}")
 
     def _show(self, node: statements.Show) -> Callable[[Run], Rows]:

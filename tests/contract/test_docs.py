@@ -12,7 +12,7 @@ import pytest
 
 import neurograph as ng
 
-PAGES = ["README.md", "docs/index.md", "docs/LANGUAGE.md"]
+PAGES = ["README.md", "docs/index.md", "docs/LANGUAGE.md", "docs/stores.md"]
 
 
 def blocks(page: Path, language: str) -> list[tuple[int, str]]:
@@ -34,7 +34,10 @@ def test_language_page_runs(root: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_python_examples_show_what_happens(page: str, root: Path) -> None:
+def test_python_examples_show_what_happens(
+    page: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     examples = blocks(root / page, "pycon")
     assert examples
     parser = doctest.DocTestParser()
@@ -48,7 +51,7 @@ def test_python_examples_show_what_happens(page: str, root: Path) -> None:
         assert not failures, "".join(failures)
 
 
-def test_commands_of_the_readme_print_what_it_says(root: Path) -> None:
+def test_commands_of_the_readme_print_what_it_says(root: Path, tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("ngql")
     commands = [
         (command, output)
@@ -60,7 +63,8 @@ def test_commands_of_the_readme_print_what_it_says(root: Path) -> None:
     for command, output in commands:
         done = subprocess.run(
             ["bash", "-c", f'"{program}" {command.removeprefix("ngql ")}'],
-            cwd=root,
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
         )

@@ -95,6 +95,46 @@ def test_a_store_that_cannot_be_opened_is_2(tmp_path):
     assert err.startswith("ngql: could not open ")
     assert "HINT: leave STORE out for a store in memory" in err and "connect(" not in err
     assert ngql("--axes", "a,b", "-c", "SELECT 1")[0] == 2
+    (tmp_path / "text").write_text("no store\n" * 1000)
+    for arguments in (["text"], ["world.ng", "--read-only"], ["."], ["~/world.ng"], [""]):
+        code, out, err = ngql(*arguments, "-c", "SELECT 1", cwd=tmp_path)
+        assert (code, out) == (2, ""), arguments
+        assert err.startswith(f"ngql: could not open {arguments[0]}: ") and "Traceback" not in err
+    assert (tmp_path / "text").read_text() == "no store\n" * 1000
+    assert [file.name for file in tmp_path.iterdir()] == ["text"]
+
+
+def test_a_store_in_a_file(tmp_path):
+    code, out, err = ngql("world.ng", "-c", INSERT, cwd=tmp_path)
+    assert (code, out, err) == (0, "", "INSERT 1\n")
+    code, out, err = ngql(
+        "world.ng", "-tA", "-c", "SELECT key FROM tokens", "-c", "CHECK STORE", cwd=tmp_path
+    )
+    assert (code, out, err) == (0, "cup\n", "CHECK STORE: the store is sound\n")
+    code, out, err = ngql(
+        "--read-only", "world.ng", "-tA", "-c", "SELECT key FROM tokens; VACUUM", cwd=tmp_path
+    )
+    assert (code, out) == (3, "cup\n") and "ERROR: " in err and "read-only" in err
+    code, out, err = ngql("world.ng", "-c", "BACKUP TO 'copy.ng'", "-c", "VACUUM", cwd=tmp_path)
+    assert (code, out, err) == (0, "", "BACKUP\nVACUUM\n")
+    code, out, err = ngql("copy.ng", "-qtA", "-c", "SELECT key FROM tokens; CHECK STORE", cwd=tmp_path)
+    assert (code, out, err) == (0, "cup\n", "")
+
+
+def test_a_failed_single_transaction_leaves_the_file_as_it_was(tmp_path):
+    assert ngql("world.ng", "-q", "-c", INSERT, cwd=tmp_path)[0] == 0
+    code, _, _ = ngql("world.ng", "-1", "-c", "DELETE FROM tokens", "-c", "SELEC", cwd=tmp_path)
+    assert code == 3
+    assert ngql("world.ng", "-tA", "-c", "SELECT count(*) FROM tokens", cwd=tmp_path)[1] == "1\n"
+
+
+def test_results_never_go_into_the_store(tmp_path):
+    assert ngql("world.ng", "-q", "-c", INSERT, cwd=tmp_path)[0] == 0
+    code, out, err = ngql("world.ng", "-o", "world.ng", "-c", "SELECT key FROM tokens", cwd=tmp_path)
+    assert (code, out) == (1, "") and "belongs to the open store" in err
+    code, out, err = ngql("world.ng", stdin="\\o world.ng\nSELECT 1;", cwd=tmp_path)
+    assert (code, out) == (3, "") and "belongs to the open store" in err
+    assert ngql("world.ng", "-tA", "-c", "SELECT count(*) FROM tokens", cwd=tmp_path)[1] == "1\n"
 
 
 def test_a_failed_statement_is_3_and_stops_the_rest():

@@ -1,4 +1,4 @@
-"""Runs every .ngt file on the naive engine, with and without rules, on the native engine, and through the SDK."""
+"""Runs every .ngt file on the naive engine, with and without rules, on the native one, and twice through the SDK."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Compiled:
 
     def __init__(self, engine: Any, tail: Tail, rules: Any) -> None:
         self.engine, self.tail, self.rules = engine, tail, rules
-        self.settings: dict[str, Any] = {"busy_timeout": 5.0}
+        self.settings: dict[str, Any] = {"busy_timeout": 5.0, "synchronous": "full"}
 
     def execute(self, text: str, parameters: Any) -> Answer:
         catalog = ngql.Catalog.of(self.engine)
@@ -58,12 +58,26 @@ class Compiled:
 class Sdk:
     """The public API."""
 
-    def __init__(self, axes: list[str] | None) -> None:
-        self.db = neurograph.connect(axes=axes)
+    def __init__(self, axes: list[str] | None, path: str | Path = ":memory:") -> None:
+        self.db = neurograph.connect(path, axes=axes, synchronous="off")
+
+    def close(self) -> None:
+        self.db.close()
 
     def execute(self, text: str, parameters: Any) -> Answer:
         result = self.db.execute(text, parameters)
         return Answer(result.types, result.fetchall(), result.rowcount)
+
+
+class Reopened(Sdk):
+    """The public API on a file that is closed and opened again before each statement outside a transaction."""
+
+    def execute(self, text: str, parameters: Any) -> Answer:
+        if not self.db.runtime.in_transaction:
+            assert self.db.path is not None
+            self.db.close()
+            self.db = neurograph.connect(self.db.path, synchronous="off")
+        return super().execute(text, parameters)
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +87,11 @@ def tail() -> Iterator[Tail]:
     opened.close()
 
 
-def opened(kind: str, axes: list[str] | None, tail: Tail) -> Any:
+def opened(kind: str, axes: list[str] | None, tail: Tail, store: Path) -> Any:
     if kind == "sdk":
         return Sdk(axes)
+    if kind == "file":
+        return Reopened(axes, store / "world.ng")
     engine = NaiveEngine.memory(axes) if kind.startswith("naive") else RuntimeStorage.memory(axes)
     return Compiled(engine, tail, () if kind == "naive-without-rules" else RULES)
 
@@ -108,17 +124,22 @@ def test_there_are_files() -> None:
     assert len(FILES) >= 15
 
 
-@pytest.mark.parametrize("kind", ["naive", "naive-without-rules", "native", "sdk"])
+@pytest.mark.parametrize("kind", ["naive", "naive-without-rules", "native", "sdk", "file"])
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HERE)))
-def test_file(path: Path, kind: str, tail: Tail, tmp_path: Path) -> None:
+def test_file(
+    path: Path, kind: str, tail: Tail, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    store = tmp_path_factory.mktemp("store")
     records = list(read(path))
     assert records
     executor = None
     for record in records:
         if record.kind == "axes":
             assert executor is None, "axes come first"
-            executor = opened(kind, record.axes, tail)
+            executor = opened(kind, record.axes, tail, store)
             continue
-        executor = executor or opened(kind, None, tail)
+        executor = executor or opened(kind, None, tail, store)
         if kind not in record.unless:
             check(record, executor, tmp_path)
+    if isinstance(executor, Sdk):
+        executor.close()

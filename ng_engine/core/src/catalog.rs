@@ -178,6 +178,14 @@ impl Catalog {
         })
     }
 
+    /// Whether the other has the same axes and types.
+    pub fn same_names(&self, other: &Self) -> bool {
+        let same = |a: &TypeNames, b: &TypeNames| a.names == b.names;
+        self.axes == other.axes
+            && same(&self.token_types, &other.token_types)
+            && same(&self.connection_types, &other.connection_types)
+    }
+
     /// Move to a version that no other catalog has, not even one that was rolled back.
     pub fn touch(&mut self) {
         static LAST: AtomicU64 = AtomicU64::new(0);

@@ -1,10 +1,10 @@
 //! A commit in the making: a private snapshot that the one writer changes, row by row, every row past the Guardian.
 
-mod replay;
-mod rows;
-
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+mod replay;
+mod rows;
 
 use crate::cancel::Cancel;
 use crate::cdna::Cdna;
@@ -36,12 +36,12 @@ pub struct Working {
     changed: bool,
     /// Links listed in the graph index, in order.
     links: Vec<Link>,
-    cancel: Cancel,
     memory: Allowance,
     /// How many links there were each time that another graph index took the place of the one they are listed in.
     replaced: Vec<usize>,
     /// Writes down what is done, for a store with a log.
     recorder: Option<Recorder>,
+    cancel: Cancel,
 }
 
 /// A state to come back to.
@@ -69,10 +69,10 @@ impl Working {
             now: now(),
             changed: false,
             links: Vec::new(),
-            cancel: Cancel::default(),
             memory: Allowance::default(),
             replaced: Vec::new(),
             recorder: None,
+            cancel: Cancel::default(),
         };
         working.stamp();
         working

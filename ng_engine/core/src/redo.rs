@@ -386,3 +386,92 @@ impl<'a> Operations<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cdna::Cdna;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Logs of this release must be read by every later one: a change of these bytes takes another format version.
+    #[test]
+    fn the_format_stands() {
+        let token = Token {
+            id: 300,
+            coords: [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -2.0],
+            created_at: 5,
+            updated_at: 5,
+            weight: 0.25,
+            kind: 256,
+            flags: 5,
+            key: Some("k".into()),
+            props: None,
+        };
+        let connection = Connection { id: 1, source: 300, target: 300, kind: 0x50, ..Connection::default() };
+        let moved = Token { key: None, weight: 0.5, ..token.clone() };
+        let learned = Connection { evidence: 2, activations: 3, last_activated_at: -1, ..connection.clone() };
+        let operations = [
+            (Op::TokenType(256, "own"), "098002036f776e"),
+            (Op::ConnectionType(257, "b"), "0a81020162"),
+            (
+                Op::PushToken(NewTokenRow::of(&token, 5)),
+                "01ac020000803f000000000000000000000000000000000000000000000000000000c00000803e80020501016b0000",
+            ),
+            (Op::StoreToken(0, TokenChange::between(&token, &moved)), "02000001 0000003f 0000 0100 00"),
+            (
+                Op::PushConnection(NewConnectionRow::of(&connection, 0, 0, 5)),
+                "04 01 00 00 50 0000803f 0000003f 0000003f 01 00 00 00 010000",
+            ),
+            (
+                Op::StoreConnection(0, ConnectionChange::between(&connection, &learned)),
+                "05 00 00 00 00 00 00 00 01 02 03 01",
+            ),
+            (Op::EraseConnection(0), "0600"),
+            (Op::EraseToken(129), "038101"),
+            (Op::Compact, "08"),
+            (Op::Clear, "07"),
+        ];
+        let header = Header { at: 5, extents: (0, 200) };
+        let mut recorder = Recorder::new(header);
+        operations.iter().for_each(|(op, _)| recorder.push(op));
+        let Redo::Operations(payload) = recorder.end(header) else { panic!("too large") };
+        let expected: String = operations.iter().map(|(_, bytes)| bytes.replace(' ', "")).collect();
+        assert_eq!(hex(&payload), format!("010a00c801{expected}00"));
+
+        let mut read = Operations::new(&payload).unwrap();
+        assert_eq!(read.header, header);
+        let mut count = 0;
+        while let Some(op) = read.next().unwrap() {
+            assert_eq!(format!("{op:?}"), format!("{:?}", operations[count].0));
+            count += 1;
+        }
+        assert_eq!(count, operations.len());
+        for end in 0..payload.len() {
+            let mut cut = Operations::new(&payload[..end]).ok();
+            let whole = cut.as_mut().is_some_and(|ops| {
+                loop {
+                    match ops.next() {
+                        Ok(Some(_)) => {}
+                        Ok(None) => break true,
+                        Err(error) => break error.sqlstate != "XX001",
+                    }
+                }
+            });
+            assert!(!whole, "{end}");
+        }
+        assert!(Operations::new(&RELOAD).is_err() && is_reload(&RELOAD) && !is_reload(&payload));
+    }
+
+    #[test]
+    fn profiles_have_room_in_the_log() {
+        let mut recorder = Recorder::new(Header { at: 0, extents: (0, 0) });
+        recorder.push(&Op::Cdna(Box::new(CdnaImage::of(&Cdna::new().with_scales([3.0; 8]).unwrap()))));
+        let Redo::Operations(payload) = recorder.end(Header { at: 0, extents: (0, 0) }) else { panic!("too large") };
+        let mut read = Operations::new(&payload).unwrap();
+        let Ok(Some(Op::Cdna(image))) = read.next() else { panic!("not a profile") };
+        assert_eq!(image.restore().unwrap().active.metric.scale(), &[3.0; 8]);
+    }
+}

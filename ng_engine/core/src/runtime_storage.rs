@@ -4,8 +4,9 @@
 //! and outside a transaction commit at once. An error inside a transaction leaves nothing to do in it but to end it,
 //! or to go back to a savepoint.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -19,9 +20,14 @@ use crate::metric::Metric;
 use crate::ops::View;
 use crate::snapshot::Snapshot;
 use crate::store::Store;
+use crate::store::file::Synchronous;
+use crate::store::open::OpenOptions;
 use crate::transaction::Transaction;
 
 const BUSY_TIMEOUT_MS: u64 = 5000;
+
+/// Rows of a short statement: at a few microseconds each, nobody who waits behind it notices.
+const SHORT: usize = 256;
 
 /// No transaction.
 const PLAIN: u8 = 0;
@@ -47,9 +53,10 @@ pub struct Peek {
 /// One session.
 pub struct RuntimeStorage {
     store: Arc<Store>,
+    database: Arc<Database>,
     /// A version that a read-only session never leaves, and the metric of its reads.
     pinned: Option<(Arc<Snapshot>, Metric)>,
-    session: Mutex<Session>,
+    session: Arc<Mutex<Session>>,
     /// What `session` holds, so that nobody has to lock it to know.
     state: AtomicU8,
     busy_timeout_ms: AtomicU64,
@@ -99,15 +106,22 @@ impl Statement {
 impl RuntimeStorage {
     /// The first session on a new store in memory.
     pub fn memory(axes: Option<&[String]>) -> Result<Self> {
-        Ok(Self::on(Store::memory(axes)?))
+        Ok(Self::on(Arc::new(Database::new(Store::memory(axes)?, false))))
     }
 
-    fn on(store: Arc<Store>) -> Self {
+    /// The first session on the store in a file, which is made if there is none.
+    pub fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+        Ok(Self::on(Arc::new(Database::new(Store::open(path, options)?, options.read_only))))
+    }
+
+    fn on(database: Arc<Database>) -> Self {
+        let store = database.store.clone();
         Self {
             interrupts: Arc::new(store.interrupts()),
             store,
+            database,
             pinned: None,
-            session: Mutex::default(),
+            session: Arc::default(),
             state: AtomicU8::new(PLAIN),
             busy_timeout_ms: AtomicU64::new(BUSY_TIMEOUT_MS),
             statement: Statement::new(NO_TIMEOUT),
@@ -117,7 +131,7 @@ impl RuntimeStorage {
     /// Another session on the same store, with this one's timeouts.
     #[must_use]
     pub fn session(&self) -> Self {
-        let mut session = Self::on(self.store.clone());
+        let mut session = Self::on(self.database.clone());
         session.busy_timeout_ms = AtomicU64::new(self.busy_timeout_ms.load(Ordering::Relaxed));
         session.statement = Statement::new(self.statement.timeout_ms.load(Ordering::Relaxed));
         session
@@ -207,6 +221,7 @@ impl RuntimeStorage {
 
     /// What this session sees.
     pub fn view(&self) -> Result<View> {
+        self.database.usable()?;
         let cancel = self.cancel();
         let bounded = move |snapshot: Arc<Snapshot>, metric: Option<&Metric>| View {
             metric: metric.unwrap_or(&snapshot.cdna.active.metric).clone(),
@@ -234,6 +249,7 @@ impl RuntimeStorage {
 
     /// The rows that this session sees, for a look-up that takes no time: those of other processes up to a millisecond late.
     pub fn glance(&self) -> Result<Arc<Snapshot>> {
+        self.database.usable()?;
         if let Some((snapshot, _)) = &self.pinned {
             return Ok(snapshot.clone());
         }
@@ -250,6 +266,7 @@ impl RuntimeStorage {
     ///
     /// As late as [`Self::glance`]. In a failed transaction too: without names its end could not be asked for.
     pub fn peek(&self) -> Result<Peek> {
+        self.database.usable()?;
         let of = |snapshot: &Snapshot, metric: Option<&Metric>| Peek {
             version: snapshot.version,
             catalog: snapshot.catalog.clone(),
@@ -282,6 +299,11 @@ impl RuntimeStorage {
         !self.is_plain() || self.store.may_wait()
     }
 
+    /// Whether [`Self::glance`] and [`Self::peek`] may have to.
+    pub fn glance_waits(&self) -> bool {
+        !self.is_plain() || !(self.statement.is_running() || self.store.looked_lately())
+    }
+
     /// Whether a transaction is open.
     pub fn in_transaction(&self) -> bool {
         !self.is_plain()
@@ -312,7 +334,7 @@ impl RuntimeStorage {
 
     /// Whether writes are refused here.
     pub fn read_only(&self) -> bool {
-        self.pinned.is_some() || self.state.load(Ordering::Acquire) & READING != 0
+        self.database.read_only || self.pinned.is_some() || self.state.load(Ordering::Acquire) & READING != 0
     }
 
     /// The session, which another thread may be using.
@@ -326,10 +348,17 @@ impl RuntimeStorage {
     }
 
     /// Run one statement's writes: all of them are stored, or none and the error is returned.
-    pub fn write<T>(&self, statement: impl FnOnce(&mut Working) -> Result<T>) -> Result<T> {
-        if self.pinned.is_some() {
-            return Err(Error::read_only("cannot write in a read-only session"));
-        }
+    pub fn write<T: Send>(&self, statement: impl FnOnce(&mut Working) -> Result<T> + Send) -> Result<T> {
+        self.write_rows(usize::MAX, statement)
+    }
+
+    /// The same where it is known about how many rows it writes: those of few are synced together with others'.
+    pub fn write_rows<T: Send>(
+        &self,
+        rows: usize,
+        statement: impl FnOnce(&mut Working) -> Result<T> + Send,
+    ) -> Result<T> {
+        self.writable()?;
         let cancel = self.cancel();
         if !self.is_plain() {
             let mut session = self.locked()?;
@@ -340,18 +369,27 @@ impl RuntimeStorage {
                 return done.inspect_err(|_| self.call_failed());
             }
         }
-        let writer = self.store.lock(self.busy_timeout(), &cancel)?;
-        let mut working = Working::new(&self.store.current());
-        working.bound_by(cancel, self.store.budget().allowance(working.snapshot()));
-        let done = working.statement(statement)?;
-        if working.changed() {
-            self.store.publish(&writer, Arc::new(working.finish()));
+        if rows <= SHORT {
+            self.store.write_together(self.busy_timeout(), &cancel, statement)
+        } else {
+            self.store.write_alone(self.busy_timeout(), &cancel, statement)
         }
-        Ok(done)
+    }
+
+    fn writable(&self) -> Result<()> {
+        self.database.usable()?;
+        if self.database.read_only {
+            return Err(Error::read_only("cannot write in a read-only store"));
+        }
+        if self.pinned.is_some() {
+            return Err(Error::read_only("cannot write in a read-only session"));
+        }
+        Ok(())
     }
 
     /// Open a transaction.
     pub fn begin(&self, read_only: bool) -> Result<()> {
+        self.database.usable()?;
         if self.pinned.is_some() {
             return Err(Error::read_only("a pinned session has no transactions"));
         }
@@ -363,6 +401,8 @@ impl RuntimeStorage {
         if !self.statement.is_running() {
             self.store.follow()?;
         }
+        // Asked before and after it is listed: closing undoes what is listed, and nobody begins after that.
+        self.database.begins(&self.session)?;
         session.transaction = Some(Transaction::begin(self.store.current(), read_only));
         self.state.store(if read_only { READING } else { WRITING }, Ordering::Release);
         Ok(())
@@ -383,10 +423,10 @@ impl RuntimeStorage {
             transaction.rollback();
             return Err(Error::aborted("current transaction is aborted: it was rolled back"));
         }
-        if let Some((writer, snapshot)) = transaction.commit() {
-            self.store.publish(&writer, Arc::new(snapshot));
+        match transaction.commit() {
+            Some((writer, committing)) => self.store.commit(writer, committing),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Undo the transaction's writes.
@@ -438,6 +478,59 @@ impl RuntimeStorage {
         Ok(())
     }
 
+    /// Close this opening of the store, for all its sessions; their transactions are rolled back. The last one in this
+    /// process writes a checkpoint and closes the file.
+    pub fn close(&self) {
+        self.database.close();
+    }
+
+    /// Write what is in the log alone into segments; readers go on.
+    pub fn checkpoint(&self) -> Result<()> {
+        self.outside()?;
+        self.store.checkpoint(self.busy_timeout(), &self.cancel())
+    }
+
+    /// Give back the room of deleted rows, in memory and in the file.
+    pub fn vacuum(&self) -> Result<()> {
+        self.outside()?;
+        self.store.vacuum(self.busy_timeout(), &self.cancel())
+    }
+
+    /// Change when commits of this process count as durable.
+    pub fn set_synchronous(&self, synchronous: Synchronous) -> Result<()> {
+        self.outside()?;
+        self.store.set_synchronous(synchronous, self.busy_timeout(), &self.cancel())
+    }
+
+    /// Copy what this session sees into a new store: complete, or not at all. 58P02 if the file exists.
+    pub fn backup(&self, path: &Path) -> Result<()> {
+        if self.in_transaction() {
+            return Err(Error::active_transaction("a backup cannot be made inside a transaction"));
+        }
+        let view = self.view()?;
+        Store::backup(&view.snapshot, path, &view.cancel)
+    }
+
+    /// What is wrong with the file: (place, problem).
+    pub fn check_file(&self) -> Result<Vec<(String, String)>> {
+        self.database.usable()?;
+        self.store.check_file(&self.cancel())
+    }
+
+    /// The store, for its figures.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Only outside of transactions, and where one may write.
+    fn outside(&self) -> Result<()> {
+        self.writable()?;
+        if self.in_transaction() {
+            return Err(Error::active_transaction("this cannot run inside a transaction"));
+        }
+        Ok(())
+    }
+
     /// Wait for background index building.
     pub fn settle(&self) -> Result<()> {
         if self.in_transaction() {
@@ -466,8 +559,58 @@ fn aborted() -> Error {
 
 impl Drop for RuntimeStorage {
     fn drop(&mut self) {
-        if let Some(transaction) = self.session.get_mut().transaction.take() {
-            transaction.rollback();
+        undo(&self.session);
+    }
+}
+
+/// Roll back the open transaction of a session, if it has one.
+fn undo(session: &Mutex<Session>) {
+    let transaction = session.lock().transaction.take();
+    if let Some(transaction) = transaction {
+        transaction.rollback();
+    }
+}
+
+/// What the sessions of one opening of a store have in common: its end.
+struct Database {
+    store: Arc<Store>,
+    read_only: bool,
+    open: AtomicBool,
+    /// Sessions that have begun a transaction.
+    began: Mutex<Vec<Weak<Mutex<Session>>>>,
+}
+
+impl Database {
+    fn new(store: Arc<Store>, read_only: bool) -> Self {
+        Self { store, read_only, open: AtomicBool::new(true), began: Mutex::default() }
+    }
+
+    /// 08003 after the end.
+    fn usable(&self) -> Result<()> {
+        if self.open.load(Ordering::Acquire) { Ok(()) } else { Err(Error::closed("the store is closed")) }
+    }
+
+    /// Note that a session begins a transaction.
+    fn begins(&self, session: &Arc<Mutex<Session>>) -> Result<()> {
+        let mut began = self.began.lock();
+        began.retain(|other| other.strong_count() > 0 && !std::ptr::eq(other.as_ptr(), Arc::as_ptr(session)));
+        began.push(Arc::downgrade(session));
+        drop(began);
+        self.usable()
+    }
+
+    /// Refuse everything from now on, undo what is open, and let go of the store.
+    fn close(&self) {
+        if self.open.swap(false, Ordering::AcqRel) {
+            let began = std::mem::take(&mut *self.began.lock());
+            began.iter().filter_map(Weak::upgrade).for_each(|session| undo(&session));
+            self.store.leave();
         }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.close();
     }
 }

@@ -7,7 +7,7 @@ use crate::commit::{Mark, Working};
 use crate::error::{Error, Result};
 use crate::memory::Memory;
 use crate::snapshot::Snapshot;
-use crate::store::WriterGuard;
+use crate::store::{Committing, WriterGuard};
 
 /// What a session holds between BEGIN and COMMIT.
 pub struct Transaction {
@@ -81,7 +81,10 @@ impl Transaction {
                 return Err(Error::serialization("another session has committed since this transaction first read")
                     .hint("roll back and run the transaction again"));
             }
-            let working = Working::transaction(&current);
+            let mut working = Working::transaction(&current);
+            if guard.is_logged() {
+                working.record();
+            }
             let start = working.mark();
             self.base = current;
             self.writing = Some(Writing { guard, working, start, view: None, exposed: false });
@@ -94,10 +97,10 @@ impl Transaction {
         writing.working.statement(statement)
     }
 
-    /// The writer's lock and the snapshot to publish, if anything was written.
-    pub fn commit(self) -> Option<(WriterGuard, Snapshot)> {
-        let writing = self.writing?;
-        writing.working.changed().then(|| (writing.guard, writing.working.finish()))
+    /// The writer's lock and what is to be committed, if anything was written.
+    pub fn commit(self) -> Option<(WriterGuard, Committing)> {
+        let Writing { guard, working, start, exposed, .. } = self.writing?;
+        Some((guard, Committing::transaction(working, start, exposed)))
     }
 
     /// Undo everything.

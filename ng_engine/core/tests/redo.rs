@@ -140,7 +140,7 @@ fn run(working: &mut Working, act: &Act) {
         Act::Delete { at } => {
             if let Some(row) = pick(&w.snapshot().tokens, *at) {
                 w.delete_token(row);
-                w.sweep();
+                w.sweep()?;
             }
             Ok(())
         }
@@ -361,5 +361,313 @@ proptest! {
         let middle = &versions[versions.len() / 2];
         same(last, &reloaded(&reopened(middle), last));
         same(middle, &reopened(middle));
+    }
+}
+
+/// Change some bytes, or the length.
+fn damage(payload: &[u8], flips: &[(u32, u8)], cut: Option<u32>) -> Vec<u8> {
+    let mut bytes = payload.to_vec();
+    if let Some(cut) = cut {
+        bytes.truncate(cut as usize % (bytes.len() + 1));
+    }
+    for (at, value) in flips {
+        let len = bytes.len().max(1);
+        if let Some(byte) = bytes.get_mut(*at as usize % len) {
+            *byte ^= value;
+        }
+    }
+    bytes
+}
+
+fn flips() -> impl Strategy<Value = (Vec<(u32, u8)>, Option<u32>)> {
+    (prop::collection::vec((any::<u32>(), 1u8..), 0..6), proptest::option::of(any::<u32>()))
+}
+
+fn legible<T>(result: ng_core::Result<T>) -> Option<T> {
+    result.map_err(|error| assert_eq!(error.sqlstate, "XX001", "{error}")).ok()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damaged_payloads_are_refused_or_read(
+        acts in prop::collection::vec(act(), 10..40),
+        at in any::<prop::sample::Index>(),
+        (flips, cut) in flips(),
+    ) {
+        let (log, versions) = go(&acts, false);
+        if log.is_empty() {
+            return Ok(());
+        }
+        let at = at.index(log.len());
+        let base = reopened(&versions[at]);
+        let mut working = Working::new(&base);
+        legible(working.replay(&damage(&log[at], &flips, cut)));
+
+        let last = &versions[log.len()];
+        for number in 0..last.tokens.filled() {
+            let payload = codec::encode(last.tokens.segment(number)).unwrap();
+            legible(codec::decode::<Token>(&damage(&payload, &flips, cut), 1));
+            // Where descriptions of lengths and offsets are.
+            let head: Vec<_> = flips.iter().map(|(at, value)| (at % 2048, *value)).collect();
+            legible(codec::decode::<Token>(&damage(&payload, &head, None), 1));
+        }
+        for number in 0..last.connections.filled() {
+            let payload = codec::encode(last.connections.segment(number)).unwrap();
+            let head: Vec<_> = flips.iter().map(|(at, value)| (at % 2048, *value)).collect();
+            legible(codec::decode::<Connection>(&damage(&payload, &head, None), 1));
+            prop_assert!(codec::decode::<Token>(&payload, 1).is_err());
+        }
+        let encoded = state::encode(last, 3);
+        if let Some(state) = legible(state::decode(&damage(&encoded, &flips, cut))) {
+            let tokens = legible(Table::assemble(segments::<Token>(&last.tokens), state.last_token()));
+            let connections = legible(Table::assemble(segments::<Connection>(&last.connections), state.last_connection()));
+            if let (Some(tokens), Some(connections)) = (tokens, connections) {
+                legible(Snapshot::assemble(state, tokens, connections));
+            }
+        }
+    }
+}
+
+fn tokens(working: &mut Working, count: usize) {
+    for i in 0..count {
+        let key = i.is_multiple_of(7).then(|| format!("key {i}"));
+        let new = NewToken {
+            key: key.as_deref(),
+            coords: [i as f32; 8],
+            props: i.is_multiple_of(1000).then_some(PROPS),
+            ..NewToken::default()
+        };
+        working.create_token(&new, OnConflict::Fail).unwrap();
+    }
+}
+
+fn ring(working: &mut Working, count: usize) {
+    let rows = (0..count as i64).map(|i| {
+        Ok(NewConnection {
+            id: None,
+            source: TokenRef::Id(i + 1),
+            target: TokenRef::Id((i + 1) % count as i64 + 1),
+            kind: None,
+            weight: None,
+            confidence: None,
+            rigidity: None,
+            mutability: None,
+            levels: None,
+            props: None,
+        })
+    });
+    working.create_connections(count, rows, OnConflict::Fail).unwrap();
+}
+
+#[test]
+fn segments_without_live_rows_and_with_few_are_stored() {
+    let mut working = Working::new(&Snapshot::new(Catalog::new(None).unwrap()));
+    working.record();
+    tokens(&mut working, 12_500);
+    ring(&mut working, 12_500);
+    // The first segment has no live row, the second a single one, the last lies empty.
+    (0..8191).chain(12_288..12_500).for_each(|row| {
+        working.delete_token(row);
+    });
+    let Redo::Operations(payload) = working.end_commit() else { panic!("too large") };
+    let snapshot = working.finish();
+    assert!(snapshot.tokens.segment(0).is_hollow() && !snapshot.tokens.segment(3).is_hollow());
+    let size = |n: usize| codec::encode(snapshot.tokens.segment(n)).unwrap().len();
+    assert!(size(0) < 1024, "{}", size(0));
+    let mut replayed = Working::new(&Snapshot::new(Catalog::new(None).unwrap()));
+    replayed.replay(&payload).unwrap();
+    let replayed = replayed.finish();
+    same(&snapshot, &replayed);
+    let again = reopened(&snapshot);
+    same(&snapshot, &again);
+    // Both go on alike.
+    for base in [&snapshot, &again, &replayed] {
+        let mut working = Working::new(base);
+        let id = working.create_token(&NewToken::default(), OnConflict::Fail).unwrap();
+        assert_eq!((id, working.snapshot().tokens.find(12_501)), (Some(12_501), Some(12_500)));
+    }
+    let mut working = Working::new(&again);
+    assert!(working.compact().unwrap());
+    assert!(!working.compact().unwrap());
+    let compact = working.finish();
+    assert_eq!((compact.tokens.extent(), compact.connections.extent()), (4097, 4096));
+    assert_eq!((compact.epoch, compact.tokens.last_id()), (again.epoch + 1, 12_500));
+    same(&compact, &reloaded(&reopened(&snapshot), &compact));
+}
+
+#[test]
+fn a_commit_too_large_to_list_is_loaded_by_segments() {
+    let empty = Snapshot::new(Catalog::new(None).unwrap());
+    let mut working = Working::new(&empty);
+    working.record();
+    tokens(&mut working, 1000);
+    let mark = working.mark();
+    tokens_without_keys(&mut working, 300_000);
+    // What was too large and is undone costs nothing.
+    working.restore(mark, false);
+    let Redo::Operations(payload) = working.end_commit() else { panic!("too large") };
+    assert!(payload.len() < 100_000);
+    let before = working.snapshot().clone();
+    tokens_without_keys(&mut working, 300_000);
+    assert_eq!(working.end_commit(), Redo::Bulk);
+    working.update_token(3, &TokenPatch { weight: Some(0.25), ..TokenPatch::default() }).unwrap();
+    let Redo::Operations(last) = working.end_commit() else { panic!("too large") };
+    let snapshot = working.finish();
+    let stamps = |s: &Snapshot| (0..s.tokens.segments()).map(|n| s.tokens.segment(n).version()).collect::<Vec<_>>();
+    assert_eq!(stamps(&snapshot)[..2], [3, 2]);
+
+    let mut other = Working::new(&empty);
+    other.replay(&payload).unwrap();
+    let other = other.finish();
+    assert_eq!(stamps(&other), stamps(&before));
+    let caught_up = reloaded(&other, &snapshot);
+    assert_eq!(stamps(&caught_up), stamps(&snapshot));
+    assert_eq!(caught_up.tokens.live(), 301_000);
+    assert_eq!(caught_up.find_key("key 700"), Some(700));
+    assert_eq!(caught_up.tokens.find(300_999), Some(300_998));
+    assert!(Working::new(&caught_up).replay(&last).is_ok());
+    assert_eq!(Working::new(&caught_up).replay(&payload).unwrap_err().sqlstate, "XX001");
+    assert_eq!(Working::new(&caught_up).replay(&ng_core::redo::RELOAD).unwrap_err().sqlstate, "XX001");
+}
+
+fn tokens_without_keys(working: &mut Working, count: usize) {
+    for i in 0..count {
+        working.create_token(&NewToken { coords: [i as f32; 8], ..NewToken::default() }, OnConflict::Fail).unwrap();
+    }
+}
+
+#[test]
+fn commits_that_could_not_be_written_are_undone() {
+    for bulk in [false, true] {
+        let mut working = Working::new(&Snapshot::new(Catalog::new(None).unwrap()));
+        tokens(&mut working, 20);
+        ring(&mut working, 10);
+        let base = working.finish();
+        // A group of commits, none of which reaches the disk.
+        let mut working = Working::new(&base);
+        working.record();
+        let start = working.mark();
+        let connection = NewConnection {
+            id: None,
+            source: TokenRef::Id(15),
+            target: TokenRef::Id(16),
+            kind: None,
+            weight: None,
+            confidence: None,
+            rigidity: None,
+            mutability: None,
+            levels: None,
+            props: None,
+        };
+        working.create_connection(&connection, OnConflict::Fail).unwrap();
+        working.end_commit();
+        if bulk {
+            tokens_without_keys(&mut working, 100_000);
+            let many = (0..100_000).map(|i| Ok(NewConnection { target: TokenRef::Id(i + 21), ..connection.clone() }));
+            working.create_connections(100_000, many, OnConflict::Fail).unwrap();
+            working.end_commit();
+        }
+        working.restore(start, false);
+        assert!(!working.changed());
+        // The next writer takes the same rows.
+        working.create_connection(&connection, OnConflict::Fail).unwrap();
+        let Redo::Operations(payload) = working.end_commit() else { panic!("too large") };
+        let again = working.finish();
+        let mut hops = 0;
+        again.adjacency.hops(&again, 14, Direction::Out, |_| hops += 1);
+        assert_eq!((hops, again.version, again.connections.live()), (1, 2, 11));
+        let mut other = Working::new(&reopened(&base));
+        other.replay(&payload).unwrap();
+        same(&again, &other.finish());
+    }
+}
+
+#[test]
+#[ignore = "prints times: for release builds"]
+fn times() {
+    use std::time::Instant;
+    let each = |what: &str, rows: usize, began: Instant| {
+        eprintln!("{what}: {:.0} ns a row", began.elapsed().as_nanos() as f64 / rows as f64);
+    };
+    const ROWS: usize = 100_000;
+    let empty = Snapshot::new(Catalog::new(None).unwrap());
+    for recorded in [false, true, false, true, false, true, false, true] {
+        let mut working = Working::new(&empty);
+        if recorded {
+            working.record();
+        }
+        let began = Instant::now();
+        tokens_without_keys(&mut working, ROWS);
+        each(&format!("create tokens, recorded {recorded}"), ROWS, began);
+        let began = Instant::now();
+        for row in 0..ROWS as u32 {
+            working.update_token(row, &TokenPatch { weight: Some(0.25), ..TokenPatch::default() }).unwrap();
+        }
+        each(&format!("update tokens, recorded {recorded}"), ROWS, began);
+        let payload = working.end_commit();
+        if let Redo::Operations(payload) = payload
+            && recorded
+        {
+            eprintln!("{} bytes a row", payload.len() / ROWS);
+            let mut other = Working::new(&Snapshot::new(Catalog::new(None).unwrap()));
+            let began = Instant::now();
+            other.replay(&payload).unwrap();
+            each("replay create and update", 2 * ROWS, began);
+        }
+        let began = Instant::now();
+        ring(&mut working, ROWS - 1);
+        each(&format!("connect, recorded {recorded}"), ROWS, began);
+        if let Redo::Operations(payload) = working.end_commit()
+            && recorded
+        {
+            eprintln!("{} bytes a row", payload.len() / ROWS);
+            let mut other = Working::new(&Snapshot::new(Catalog::new(None).unwrap()));
+            tokens_without_keys(&mut other, ROWS);
+            other.end_commit();
+            let began = Instant::now();
+            other.replay(&payload).unwrap();
+            each("replay connections", ROWS, began);
+        }
+    }
+    let mut working = Working::new(&empty);
+    tokens_without_keys(&mut working, 1_000_000);
+    for _ in 0..3 {
+        let snapshot = working.snapshot();
+        let began = Instant::now();
+        let payloads: Vec<_> = (0..244).map(|n| codec::encode(snapshot.tokens.segment(n)).unwrap()).collect();
+        each("encode tokens without text", 244 * 4096, began);
+        let began = Instant::now();
+        let decoded: Vec<_> = payloads.iter().map(|p| codec::decode::<Token>(p, 1).unwrap()).collect();
+        each("decode tokens without text", 244 * 4096, began);
+        drop(decoded);
+    }
+    let mut working = Working::new(&empty);
+    tokens(&mut working, 1_000_000);
+    ring(&mut working, 1_000_000);
+    let snapshot = working.finish();
+    for _ in 0..2 {
+        let began = Instant::now();
+        let payloads: Vec<_> = (0..244).map(|n| codec::encode(snapshot.tokens.segment(n)).unwrap()).collect();
+        each("encode tokens", 244 * 4096, began);
+        let began = Instant::now();
+        let decoded: Vec<_> = payloads.iter().map(|p| codec::decode::<Token>(p, 1).unwrap()).collect();
+        each("decode tokens", 244 * 4096, began);
+        drop(decoded);
+        let payloads: Vec<_> = (0..244).map(|n| codec::encode(snapshot.connections.segment(n)).unwrap()).collect();
+        let began = Instant::now();
+        let decoded: Vec<_> = payloads.iter().map(|p| codec::decode::<Connection>(p, 1).unwrap()).collect();
+        each("decode connections", 244 * 4096, began);
+        drop(decoded);
+        let state = state::decode(&state::encode(&snapshot, 0)).unwrap();
+        let (a, b) = (segments::<Token>(&snapshot.tokens), segments::<Connection>(&snapshot.connections));
+        let began = Instant::now();
+        let a = Table::assemble(a, state.last_token()).unwrap();
+        let b = Table::assemble(b, state.last_connection()).unwrap();
+        each("assemble tables", 1_000_000, began);
+        let began = Instant::now();
+        Snapshot::assemble(state, a, b).unwrap();
+        each("assemble snapshot", 1_000_000, began);
     }
 }

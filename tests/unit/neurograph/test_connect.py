@@ -16,24 +16,6 @@ import neurograph as ng
 
 
 @pytest.mark.parametrize(
-    ("arguments", "options", "named"),
-    [
-        (("world.ng",), {}, "durable stores"),
-        ((Path("world.ng"),), {}, "durable stores"),
-        (("",), {}, "durable stores"),
-        ((), {"synchronous": "normal"}, "synchronous"),
-        ((), {"synchronous": "off"}, "synchronous"),
-        ((), {"history_versions": 5}, "history_versions"),
-        ((), {"accept_history": True}, "accept_history"),
-    ],
-)
-def test_what_is_not_built_is_refused_by_name(arguments: Any, options: Any, named: str) -> None:
-    with pytest.raises(ng.NotSupportedError, match=named) as caught:
-        ng.connect(*arguments, **options)
-    assert caught.value.sqlstate == "0A000"
-
-
-@pytest.mark.parametrize(
     ("options", "error"),
     [
         ({"synchronous": "sometimes"}, ng.DataError),
@@ -54,6 +36,16 @@ def test_bad_arguments(options: Any, error: Any) -> None:
         ng.connect(**options)
     with pytest.raises(TypeError):
         ng.connect(5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"synchronous": "normal"}, {"synchronous": "OFF"}, {"history_versions": 0}, {"accept_history": True}],
+)
+def test_what_concerns_files_is_no_error_in_memory(options: Any) -> None:
+    with ng.connect(**options) as db:
+        assert (db.tokens.create(coords=[0] * 8), db.path) == (1, None)
+        assert repr(db) == "<neurograph.Database :memory: (open)>"
 
 
 def test_axes() -> None:
@@ -190,7 +182,7 @@ def test_close(db: ng.Database) -> None:
         lambda: db.stats(),
         lambda: db.interrupt(),
         lambda: db.checkpoint(),
-        lambda: db.backup("x"),
+        lambda: db.backup("x.ng"),
         lambda: db.runtime,
         lambda: db.__enter__(),
     ):

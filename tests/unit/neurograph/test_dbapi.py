@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import datetime
+from pathlib import Path
 
 import pytest
 
@@ -137,10 +138,31 @@ def test_errors_name_the_class(db: ng.Database) -> None:
         (INSERT, ["b", [0.0] * 7], dbapi.DataError),
         (INSERT, ["b"], dbapi.ProgrammingError),
         ("SELEC", None, dbapi.ProgrammingError),
-        ("BACKUP TO 'x.ng'", None, dbapi.NotSupportedError),
+        ("MATCH (a) RETURN a.key", None, dbapi.NotSupportedError),
     ):
         with pytest.raises(error):
             cursor.execute(statement, parameters)
+
+
+def test_what_is_part_of_no_transaction_opens_none(tmp_path: Path) -> None:
+    with dbapi.connect(tmp_path / "world.ng") as connection:
+        connection.execute("SET synchronous = normal")
+        assert connection.execute("show synchronous").fetchall() == [("normal",)]
+        assert connection.execute(" CHECK STORE;").fetchall() == []
+        connection.execute("vacuum")
+        connection.execute(f"BACKUP TO '{tmp_path}/copy.ng'")
+        connection.execute("SET CDNA PROFILE explorer")
+        connection.execute(INSERT, ["a", ZERO])
+        with pytest.raises(dbapi.OperationalError) as caught:
+            connection.execute("VACUUM")
+        assert caught.value.sqlstate == "25001"
+        connection.rollback()
+        assert connection.execute("SELECT name FROM cdna_profiles WHERE active").fetchall() == [("default",)]
+        connection.execute("SET LOCAL CDNA PROFILE creative")
+        connection.execute(INSERT, ["b", ZERO])
+        connection.commit()
+    with dbapi.connect(tmp_path / "world.ng", read_only=True) as connection:
+        assert connection.execute("SELECT key FROM tokens").fetchall() == [("b",)]
 
 
 def test_two_threads_on_one_cursor_do_no_harm(db: ng.Database) -> None:

@@ -2,6 +2,7 @@
 
 use ng_core::Error;
 use ng_core::columns::{CONNECTION_COLUMNS, TableKind, cell};
+use ng_core::commit::Working;
 use ng_core::index::adjacency::Direction;
 use ng_core::ops::scan::list;
 use ng_core::ops::{View, mutate};
@@ -12,8 +13,8 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use super::PyRuntimeStorage;
 use super::tokens::{bits, given, paging, real, signed, text};
+use super::{PyRuntimeStorage, rows};
 use crate::arrow::{batches, json_text, to_python};
 use crate::convert::{fail, ids, integer, metric, token_ref};
 use crate::error::raise;
@@ -65,8 +66,8 @@ impl PyRuntimeStorage {
             levels: given(levels, |v| bits(v, "levels"))?,
             props: props.as_deref(),
         };
-        let created =
-            self.run(py, || self.storage.write(|working| working.create_connection(&new, Default::default())))?;
+        let create = |working: &mut Working| working.create_connection(&new, Default::default());
+        let created = self.run(py, || self.storage.write_rows(1, create))?;
         created.ok_or_else(|| raise(py, &Error::duplicate("the connection exists already")))
     }
 
@@ -113,7 +114,7 @@ impl PyRuntimeStorage {
         patch.mutability = mutability.as_deref();
         patch.props = props.as_ref().map(|p| p.as_deref());
         self.run(py, || {
-            self.storage.write(|working| match mutate::find_connection(working, id) {
+            self.storage.write_rows(1, |working| match mutate::find_connection(working, id) {
                 Some(row) => working.update_connection(row, &patch).map(|()| true),
                 None => Ok(false),
             })
@@ -122,7 +123,7 @@ impl PyRuntimeStorage {
 
     fn delete_connection(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<bool> {
         let id = integer(id, "a connection's id")?;
-        self.run(py, || self.storage.write(|working| Ok(mutate::delete_connections(working, &[id])? == 1)))
+        self.run(py, || self.storage.write_rows(1, |working| Ok(mutate::delete_connections(working, &[id])? == 1)))
     }
 
     #[pyo3(signature = (limit=None, offset=None))]
@@ -171,19 +172,21 @@ impl PyRuntimeStorage {
         on_conflict: Option<&str>,
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let (batches, action) = (batches(arrow)?, super::on_conflict(py, on_conflict)?);
-        let ids =
-            self.run(py, || self.storage.write(|working| mutate::create_connections(working, &batches, action)))?;
+        let create = |working: &mut Working| mutate::create_connections(working, &batches, action);
+        let ids = self.run(py, || self.storage.write_rows(rows(&batches), create))?;
         Ok(signed(ids).into_pyarray(py))
     }
 
     fn update_connections(&self, py: Python<'_>, arrow: &Bound<'_, PyAny>) -> PyResult<usize> {
         let batches = batches(arrow)?;
-        self.run(py, || self.storage.write(|working| mutate::update_connections(working, &batches)))
+        self.run(py, || {
+            self.storage.write_rows(rows(&batches), |working| mutate::update_connections(working, &batches))
+        })
     }
 
     fn delete_connections(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<usize> {
         let ids = crate::convert::ids(ids)?;
-        self.run(py, || self.storage.write(|working| mutate::delete_connections(working, &ids)))
+        self.run(py, || self.storage.write_rows(ids.len(), |working| mutate::delete_connections(working, &ids)))
     }
 
     #[pyo3(signature = (tokens, k, *, r#type="associated_with", weight=None, confidence=None, metric=None, on_conflict=None))]

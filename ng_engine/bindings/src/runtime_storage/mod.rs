@@ -4,11 +4,13 @@ mod cdna;
 mod connections;
 mod graph;
 mod search;
+mod store;
 mod tokens;
 mod transactions;
 
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use ng_core::Error;
 use ng_core::columns::TableKind;
 use ng_core::ops::View;
@@ -19,7 +21,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::convert::{checked, fail};
-use crate::enter::enter;
+use crate::enter::{enter, stay};
 use crate::error::raise;
 
 /// One session on a store; see `ng_engine/_native.pyi`.
@@ -35,6 +37,11 @@ fn table(py: Python<'_>, name: &str) -> PyResult<TableKind> {
         "connections" => Ok(TableKind::Connections),
         _ => fail(py, Error { sqlstate: "42P01", message: "unknown table".into(), hint: None }),
     }
+}
+
+/// How many rows there are in all.
+fn rows(batches: &[RecordBatch]) -> usize {
+    batches.iter().map(RecordBatch::num_rows).sum()
 }
 
 /// `None` or `"nothing"`.
@@ -172,12 +179,16 @@ impl PyRuntimeStorage {
 
     /// The same for a look-up that takes no time.
     fn glance(&self, py: Python<'_>) -> PyResult<Arc<Snapshot>> {
-        self.ask(py, RuntimeStorage::glance)
+        if self.storage.glance_waits() {
+            self.ask(py, RuntimeStorage::glance)
+        } else {
+            stay(py, || self.storage.glance())
+        }
     }
 
     /// Names, profile and metric, without reading a row.
     fn peek(&self, py: Python<'_>) -> PyResult<Peek> {
-        self.ask(py, RuntimeStorage::peek)
+        if self.storage.glance_waits() { self.ask(py, RuntimeStorage::peek) } else { stay(py, || self.storage.peek()) }
     }
 
     /// The row of a token in what the session sees, or 42704.
@@ -207,6 +218,7 @@ impl PyRuntimeStorage {
             ("key_map_bytes", snapshot.keys.memory()),
             ("triple_map_bytes", snapshot.triples.memory()),
         ];
-        Ok(figures.into_iter().map(|(name, value)| (name, value as u64)).collect())
+        let figures = figures.into_iter().map(|(name, value)| (name, value as u64));
+        Ok(figures.chain(enter(py, || self.storage.store().figures())?).collect())
     }
 }

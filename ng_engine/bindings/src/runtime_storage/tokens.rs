@@ -2,6 +2,7 @@
 
 use ng_core::Error;
 use ng_core::columns::{Cell, TOKEN_COLUMNS, TableKind, cell};
+use ng_core::commit::Working;
 use ng_core::ops::scan::{Scan, list};
 use ng_core::ops::{lookup, mutate};
 use ng_core::request::{NewToken, TokenPatch};
@@ -14,7 +15,7 @@ use pyo3::pybacked::PyBackedStr;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
-use super::PyRuntimeStorage;
+use super::{PyRuntimeStorage, rows};
 use crate::arrow::{PyRelation, batches, json_text, to_python};
 use crate::convert::{count, ids, integer, point, real_number, token_ref};
 use crate::enter::stay;
@@ -81,7 +82,8 @@ impl PyRuntimeStorage {
             flags: given(flags, |v| bits(v, "flags"))?,
             props: props.as_deref(),
         };
-        let created = self.run(py, || self.storage.write(|working| working.create_token(&new, Default::default())))?;
+        let created =
+            self.run(py, || self.storage.write_rows(1, |working| working.create_token(&new, Default::default())))?;
         created.ok_or_else(|| raise(py, &Error::duplicate("the token exists already")))
     }
 
@@ -145,7 +147,7 @@ impl PyRuntimeStorage {
         patch.props = props.as_ref().map(|p| p.as_deref());
         patch.kind = kind.as_deref();
         self.run(py, || {
-            self.storage.write(|working| match working.snapshot().find_token(&token) {
+            self.storage.write_rows(1, |working| match working.snapshot().find_token(&token) {
                 Some(row) => working.update_token(row, &patch).map(|()| true),
                 None => Ok(false),
             })
@@ -155,7 +157,7 @@ impl PyRuntimeStorage {
     fn delete_token(&self, py: Python<'_>, token: &Bound<'_, PyAny>) -> PyResult<bool> {
         let token = token_ref(token)?;
         self.run(py, || {
-            self.storage.write(|working| {
+            self.storage.write_rows(1, |working| {
                 let row = working.snapshot().find_token(&token);
                 if let Some(row) = row {
                     working.delete_token(row);
@@ -212,18 +214,19 @@ impl PyRuntimeStorage {
         on_conflict: Option<&str>,
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let (batches, action) = (batches(arrow)?, super::on_conflict(py, on_conflict)?);
-        let ids = self.run(py, || self.storage.write(|working| mutate::create_tokens(working, &batches, action)))?;
+        let create = |working: &mut Working| mutate::create_tokens(working, &batches, action);
+        let ids = self.run(py, || self.storage.write_rows(rows(&batches), create))?;
         Ok(signed(ids).into_pyarray(py))
     }
 
     fn update_tokens(&self, py: Python<'_>, arrow: &Bound<'_, PyAny>) -> PyResult<usize> {
         let batches = batches(arrow)?;
-        self.run(py, || self.storage.write(|working| mutate::update_tokens(working, &batches)))
+        self.run(py, || self.storage.write_rows(rows(&batches), |working| mutate::update_tokens(working, &batches)))
     }
 
     fn delete_tokens(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<usize> {
         let ids = crate::convert::ids(ids)?;
-        self.run(py, || self.storage.write(|working| mutate::delete_tokens(working, &ids)))
+        self.run(py, || self.storage.write_rows(ids.len(), |working| mutate::delete_tokens(working, &ids)))
     }
 
     /// Rows of the tokens with these ids, by id.

@@ -184,8 +184,9 @@ impl Working {
         };
         next.keys = Arc::new(next.map_keys(&self.cancel)?);
         next.triples = Arc::new(next.map_triples(&self.cancel)?);
+        let adjacency = Adjacency::build(&next, &self.cancel)?;
         self.snapshot = next;
-        self.replace_adjacency(Adjacency::build(&self.snapshot, &self.cancel)?);
+        self.replace_adjacency(adjacency);
         self.changed = true;
         Ok(())
     }

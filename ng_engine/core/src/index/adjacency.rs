@@ -196,22 +196,20 @@ impl Adjacency {
         let nodes = snapshot.tokens.extent() as usize;
         let connections = &snapshot.connections;
         let links_of = |number: usize| {
-            cancel.check()?;
+            cancel.poll()?;
             let slots = connections.segment(number).live_slots();
             Ok(slots.filter_map(|slot| Link::of(snapshot, row_at(number, slot))).collect::<Vec<_>>())
         };
-        let (outward, inward) = on_pool(cancel, || {
-            let links: Vec<Vec<Link>> =
-                (0..connections.segments()).into_par_iter().map(links_of).collect::<Result<_>>()?;
+        let both = on_pool(cancel, || {
+            let links = (0..connections.segments()).into_par_iter().map(links_of).collect::<Result<Vec<_>>>()?;
             let links = || links.iter().flatten();
             let (outward, inward) = rayon::join(
                 || Compressed::build(nodes, links().map(|link| (link.source, link.outward())), cancel),
                 || Compressed::build(nodes, links().map(|link| (link.target, link.inward())), cancel),
             );
-            Ok((outward?, inward?))
-        })?;
-        let both = Both { outward, inward };
-        Ok(Self { covered: connections.extent(), compressed: Arc::new(both), ..Self::default() })
+            Ok(Both { outward: outward?, inward: inward? })
+        });
+        Ok(Self { covered: connections.extent(), compressed: Arc::new(both?), ..Self::default() })
     }
 
     /// How many connections are in the compressed rows.

@@ -12,10 +12,9 @@ use hashbrown::HashTable;
 use parking_lot::RwLock;
 use rayon::prelude::*;
 
-use crate::ops::on_pool;
-
 use crate::cancel::Cancel;
 use crate::error::Result;
+use crate::ops::on_pool;
 
 const SHARDS: usize = 64;
 /// A value that comes and goes leaves this many dead candidates behind at the most.
@@ -87,19 +86,17 @@ impl RowMap {
     pub fn build_parts(parts: usize, cancel: &Cancel, entries: impl Fn(usize, &mut Scattered) + Sync) -> Result<Self> {
         on_pool(cancel, || {
             let runs = (4 * rayon::current_num_threads()).min(parts);
-            let scattered: Vec<Scattered> = (0..runs)
-                .into_par_iter()
-                .map(|run| {
-                    let mut scattered = Scattered::default();
-                    for part in run * parts / runs..(run + 1) * parts / runs {
-                        cancel.check()?;
-                        entries(part, &mut scattered);
-                    }
-                    Ok(scattered)
-                })
-                .collect::<Result<_>>()?;
+            let scatter = |run| {
+                let mut scattered = Scattered::default();
+                for part in run * parts / runs..(run + 1) * parts / runs {
+                    cancel.poll()?;
+                    entries(part, &mut scattered);
+                }
+                Ok(scattered)
+            };
+            let scattered = (0..runs).into_par_iter().map(scatter).collect::<Result<Vec<Scattered>>>()?;
             let shards = (0..SHARDS).into_par_iter().map(|shard| {
-                cancel.check()?;
+                cancel.poll()?;
                 let mut table = HashTable::with_capacity(scattered.iter().map(|s| s.shards[shard].len()).sum());
                 for entry in scattered.iter().flat_map(|s| &s.shards[shard]) {
                     table.insert_unique(Entry::wide(entry.hash), *entry, |e| Entry::wide(e.hash));

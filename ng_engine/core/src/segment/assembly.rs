@@ -48,6 +48,11 @@ impl<R: Record> Table<R> {
         self.sealed + usize::from(!self.tail.is_empty())
     }
 
+    /// Numbers of the segments that commits after this version have changed.
+    pub fn changed_since(&self, version: u64) -> impl Iterator<Item = usize> + '_ {
+        (0..self.filled()).filter(move |number| self.segment(*number).version() > version)
+    }
+
     /// A table of these segments; all but the last are full.
     pub fn assemble(segments: Vec<Segment<R>>, last_id: u64) -> Result<Self> {
         let mut table = Self { last_id, ..Self::default() };

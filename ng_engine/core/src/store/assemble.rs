@@ -1,6 +1,6 @@
 //! Snapshots made of stored segments: a whole one when a store is opened, a changed one when the log is no help.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::state::State;
 use crate::cancel::Cancel;
@@ -14,8 +14,14 @@ use crate::segment::{Table, row_at};
 use crate::snapshot::Snapshot;
 use crate::token::Token;
 
+/// From this many new connections on, their indexes are made anew rather than extended.
+const BULK: u32 = 1 << 16;
+
+/// Nothing ends it: a store that is not assembled cannot be used.
+static NEVER: LazyLock<Cancel> = LazyLock::new(Cancel::default);
+
 /// Segments with their numbers.
-pub type Numbered<R> = Vec<(usize, crate::segment::Segment<R>)>;
+pub(super) type Numbered<R> = Vec<(usize, crate::segment::Segment<R>)>;
 
 impl Snapshot {
     /// The snapshot of these tables, with every index but the spatial one, which is left to the background.
@@ -34,19 +40,21 @@ impl Snapshot {
             ..Self::new(state.catalog)
         };
         snapshot.check_types(0..snapshot.tokens.segments(), 0..snapshot.connections.segments())?;
-        let never = Cancel::default();
-        let (keys, (triples, adjacency)) = on_pool(&never, || {
-            let graph = || rayon::join(|| snapshot.map_triples(&never), || Adjacency::build(&snapshot, &never));
-            rayon::join(|| snapshot.map_keys(&never), graph)
-        });
-        let (keys, triples, adjacency) = (keys?, triples?, adjacency?);
-        if adjacency.compressed() != snapshot.connections.live() {
+        snapshot.keys = Arc::new(snapshot.map_keys(&NEVER)?);
+        snapshot.index_connections()?;
+        Ok(snapshot)
+    }
+
+    /// Make the indexes of the connections anew.
+    fn index_connections(&mut self) -> Result<()> {
+        let make = || rayon::join(|| self.map_triples(&NEVER), || Adjacency::build(self, &NEVER));
+        let (triples, adjacency) = on_pool(&NEVER, make);
+        let (triples, adjacency) = (triples?, adjacency?);
+        if adjacency.compressed() != self.connections.live() {
             return Err(Error::corrupted("a connection's end does not exist"));
         }
-        snapshot.keys = Arc::new(keys);
-        snapshot.triples = Arc::new(triples);
-        snapshot.adjacency = Arc::new(adjacency);
-        Ok(snapshot)
+        (self.triples, self.adjacency) = (Arc::new(triples), Arc::new(adjacency));
+        Ok(())
     }
 
     /// The snapshot that others have made of this one: the state, and at least the segments that changed since.
@@ -68,10 +76,12 @@ impl Snapshot {
             connections: self.connections.replaced(connections, state.connection_segments, state.last_connection())?,
             next_token: state.next_token,
             next_connection: state.next_connection,
-            catalog: Arc::new(state.catalog),
-            cdna: Arc::new(state.cdna),
             ..self.clone()
         };
+        let same_profiles = (&self.cdna.active, &self.cdna.known) == (&state.cdna.active, &state.cdna.known);
+        if !same_profiles || !self.catalog.same_names(&state.catalog) {
+            (next.catalog, next.cdna) = (Arc::new(state.catalog), Arc::new(state.cdna));
+        }
         next.check_types(changed_tokens.iter().copied(), changed_connections.iter().copied())?;
         next.follow_tokens(self, &changed_tokens);
         next.follow_connections(self, &changed_connections)?;
@@ -102,6 +112,9 @@ impl Snapshot {
     /// List the connections of changed segments that are new since `old`.
     fn follow_connections(&mut self, old: &Self, changed: &[usize]) -> Result<()> {
         let known = old.connections.extent();
+        if self.connections.extent() - known > BULK.max(self.adjacency.covered() / 2) {
+            return self.index_connections();
+        }
         for &number in changed {
             let segment = self.connections.segment(number);
             let columns = segment.columns();

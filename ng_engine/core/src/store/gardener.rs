@@ -118,6 +118,7 @@ impl Store {
     /// Publish the latest version with another index, unless rows were numbered anew since `built`.
     fn replace(&self, built: &Snapshot, change: impl FnOnce(&mut Snapshot)) {
         let _writer = self.writer.lock();
+        let _applied = self.durable.as_ref().map(|durable| durable.applied.lock());
         let now = self.current();
         if now.epoch == built.epoch {
             let mut next = (*now).clone();

@@ -91,8 +91,10 @@ pub fn decode(bytes: &[u8]) -> Result<State> {
     let bad = || Error::corrupted("the store's state cannot be read");
     let Some((&LAYOUT, rest)) = bytes.split_first() else { return Err(bad()) };
     let (image, rest): (Image, _) = postcard::take_from_bytes(rest).map_err(|_| bad())?;
-    let possible = |next: u64| next > 0 && next - 1 <= i64::MAX as u64;
-    if !rest.is_empty() || !possible(image.next_token) || !possible(image.next_connection) {
+    let countable = |number: u64| number <= i64::MAX as u64;
+    let possible = |next: u64| next.checked_sub(1).is_some_and(countable);
+    let ids = possible(image.next_token) && possible(image.next_connection);
+    if !rest.is_empty() || !ids || !countable(image.version) || !countable(image.epoch) {
         return Err(bad());
     }
     let tokens = image.token_types.iter().map(String::as_str);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use arrow_buffer::Buffer;
 use arrow_ipc::{
-    Buffer as Extent, Field, FieldNode, Message, MessageHeader, Precision, Schema, TimeUnit, Type, root_as_message,
+    Buffer as Extent, Endianness, Field, FieldNode, Message, MessageHeader, Precision, Schema, TimeUnit, Type,
+    root_as_message,
 };
 
 use super::Kind;
@@ -89,6 +90,9 @@ fn kind(field: &Field<'_>) -> Option<Kind> {
 }
 
 fn columns(schema: &Schema<'_>) -> Result<Vec<(String, Kind)>> {
+    if schema.endianness() != Endianness::Little {
+        return Err(bad("has its bytes the other way round"));
+    }
     let Some(fields) = schema.fields() else { return Ok(Vec::new()) };
     fields
         .iter()

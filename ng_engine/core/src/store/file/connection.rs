@@ -76,6 +76,7 @@ impl Handle {
 
     /// What a commit waits for; read back.
     pub(super) fn synchronous(&self, path: &Path, synchronous: Synchronous) -> Result<()> {
+        let synchronous = if planted!("ack-before-sync") { Synchronous::Off } else { synchronous };
         let wanted = synchronous as i64;
         let found = self
             .pragma_update(None, "synchronous", wanted)
@@ -89,22 +90,40 @@ impl Handle {
 
     /// Wait until everything that was written is on the disk: the file and its write-ahead log.
     pub(super) fn sync(&self, path: &Path) -> Result<()> {
-        // Only a connection that has read knows its log.
-        self.query_row("SELECT count(*) FROM meta", [], |_| Ok(())).map_err(|error| failure::sqlite(path, error))?;
-        for which in [ffi::SQLITE_FCNTL_JOURNAL_POINTER, ffi::SQLITE_FCNTL_FILE_POINTER] {
-            // SAFETY: the pointers are those of files that the connection has open.
-            let code = unsafe {
-                let mut file: *mut ffi::sqlite3_file = std::ptr::null_mut();
-                let out = (&raw mut file).cast::<c_void>();
-                ffi::sqlite3_file_control(self.handle(), c"main".as_ptr(), which, out);
+        let mut code = ffi::SQLITE_OK;
+        self.each_file(path, |file| {
+            // SAFETY: the file is open, and its methods are those of the VFS.
+            let done = unsafe {
                 match file.as_ref().and_then(|file| file.pMethods.as_ref()).and_then(|methods| methods.xSync) {
                     Some(sync) => sync(file, ffi::SQLITE_SYNC_NORMAL),
                     None => ffi::SQLITE_OK,
                 }
             };
-            if code != ffi::SQLITE_OK {
-                return Err(failure::sqlite(path, rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)));
-            }
+            code = code.max(done);
+        })?;
+        if code != ffi::SQLITE_OK {
+            return Err(failure::sqlite(path, rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)));
+        }
+        Ok(())
+    }
+
+    /// Count the syncs of this connection, and let them fail.
+    #[cfg(feature = "faults")]
+    pub(super) fn watch(&self, path: &Path) -> Result<()> {
+        // SAFETY: the pointers are those of files that the connection has open.
+        self.each_file(path, |file| unsafe { super::faults::calls::watch(file) })
+    }
+
+    /// The write-ahead log first, then the file.
+    fn each_file(&self, path: &Path, mut f: impl FnMut(*mut ffi::sqlite3_file)) -> Result<()> {
+        // Only a connection that has read knows its log.
+        self.query_row("SELECT count(*) FROM meta", [], |_| Ok(())).map_err(|error| failure::sqlite(path, error))?;
+        for which in [ffi::SQLITE_FCNTL_JOURNAL_POINTER, ffi::SQLITE_FCNTL_FILE_POINTER] {
+            let mut file: *mut ffi::sqlite3_file = std::ptr::null_mut();
+            let out = (&raw mut file).cast::<c_void>();
+            // SAFETY: the connection is open, and a pointer is what these two give.
+            unsafe { ffi::sqlite3_file_control(self.handle(), c"main".as_ptr(), which, out) };
+            f(file);
         }
         Ok(())
     }

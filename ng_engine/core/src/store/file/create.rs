@@ -15,6 +15,7 @@ use super::failure;
 use super::header::{self, APPLICATION_ID, FORMAT, PAGE, Verdict};
 use super::locks::Byte;
 use super::mark::Mark;
+use super::rows::Rows;
 use crate::error::{Error, Result};
 
 /// How long to wait for others who make or open the same file.
@@ -23,11 +24,14 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// The device and inode of a file, through symbolic links, without opening it; nothing if there is none.
 ///
 /// # Errors
-/// Whatever keeps the path from being looked up, and XX001 for a directory, device or pipe.
+/// Whatever keeps the path from being looked up, and 58P01 for a directory, device or pipe.
 pub fn identity(path: &Path) -> Result<Option<(u64, u64)>> {
     match fs::metadata(path) {
         Ok(found) if found.is_file() => Ok(Some((found.dev(), found.ino()))),
-        Ok(_) => Err(Error::corrupted(format!("{}: not a NeuroGraph store: not a file", path.display()))),
+        Ok(found) => {
+            let what = if found.is_dir() { "a directory" } else { "no regular file" };
+            Err(Error::no_such_file(format!("{}: not a NeuroGraph store: it is {what}", path.display())))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failure::system(path, &error)),
     }
@@ -42,8 +46,7 @@ pub fn create(path: &Path, state: &[u8]) -> Result<bool> {
     // Through symbolic links, also to a file that is not there yet.
     let path = &resolve(path)?;
     if identity(path)?.is_none() {
-        let built = build(path, |connection| fill(connection, &new_uuid(), state))?;
-        return link(&built, path);
+        return build(path, &mut |rows| rows.put_state(state));
     }
     if fs::metadata(path).is_ok_and(|found| found.len() > 0 && !header::may_be_unfinished(path)) {
         return Ok(false);
@@ -56,9 +59,25 @@ pub fn create(path: &Path, state: &[u8]) -> Result<bool> {
     initialise(path, &handle, state)
 }
 
+/// Make a store of which `fill` writes the rows, the state among them: complete, or not there at all. False if the
+/// name is taken.
+pub fn build(path: &Path, fill: &mut dyn FnMut(&Rows<'_>) -> Result<()>) -> Result<bool> {
+    let path = &resolve(path)?;
+    if identity(path)?.is_some() {
+        return Ok(false);
+    }
+    let built = draft(path, |connection| {
+        let (uuid, failed) = (new_uuid(), |error| failure::sqlite(path, error));
+        create_tables(connection, &uuid).map_err(failed)?;
+        fill(&Rows { connection, sum: Checksum::new(&uuid), failed: &failed })
+    })?;
+    link(&built, path)
+}
+
 /// Fill an empty file in one transaction, with a rollback journal: until it is committed, the file is an empty one.
 fn initialise(path: &Path, handle: &Handle, state: &[u8]) -> Result<bool> {
-    let work = || {
+    let failed = |error| failure::sqlite(path, error);
+    let is_empty = || {
         handle.busy_timeout(PATIENCE)?;
         handle.execute_batch("PRAGMA synchronous = EXTRA")?;
         // Taking the lock rolls an unfinished attempt back.
@@ -71,19 +90,20 @@ fn initialise(path: &Path, handle: &Handle, state: &[u8]) -> Result<bool> {
         handle.execute_batch("BEGIN EXCLUSIVE")?;
         let pages: i64 = handle.pragma_query_value(None, "page_count", |row| row.get(0))?;
         let tables: i64 = handle.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-        if pages > 1 || tables > 0 {
-            handle.execute_batch("ROLLBACK")?;
-            return Ok(false);
-        }
-        fill(handle, &new_uuid(), state)?;
-        handle.execute_batch("COMMIT")?;
-        Ok(true)
+        Ok(pages <= 1 && tables == 0)
     };
-    work().map_err(|error| failure::sqlite(path, error))
+    if !is_empty().map_err(failed)? {
+        return Ok(false);
+    }
+    let uuid = new_uuid();
+    create_tables(handle, &uuid).map_err(failed)?;
+    Rows { connection: handle, sum: Checksum::new(&uuid), failed: &failed }.put_state(state)?;
+    handle.execute_batch("COMMIT").map_err(failed)?;
+    Ok(true)
 }
 
 /// A complete file beside its future name, on the disk; `fill` runs inside one transaction.
-pub(super) fn build(path: &Path, fill: impl FnOnce(&Connection) -> rusqlite::Result<()>) -> Result<PathBuf> {
+fn draft(path: &Path, fill: impl FnOnce(&Connection) -> Result<()>) -> Result<PathBuf> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".tmp-{}", std::process::id()));
@@ -96,18 +116,14 @@ pub(super) fn build(path: &Path, fill: impl FnOnce(&Connection) -> rusqlite::Res
     remove(&name);
     let work = || {
         let handle = Handle::make(&name)?;
-        let filled = (|| {
-            // The file is synced whole before it gets its name.
-            handle.execute_batch("PRAGMA synchronous = OFF")?;
-            format(&handle)?;
-            handle.execute_batch("BEGIN EXCLUSIVE")?;
-            fill(&handle)?;
-            handle.execute_batch("COMMIT")
-        })();
-        filled.map_err(|error| failure::sqlite(&name, error))?;
+        let failed = |error| failure::sqlite(&name, error);
+        // The file is synced whole before it gets its name.
+        handle.execute_batch("PRAGMA synchronous = OFF").and_then(|()| format(&handle)).map_err(failed)?;
+        handle.execute_batch("BEGIN EXCLUSIVE").map_err(failed)?;
+        fill(&handle)?;
+        handle.execute_batch("COMMIT").map_err(failed)?;
         drop(handle);
-        let sync = fs::File::open(&name).and_then(|file| file.sync_all());
-        sync.map_err(|error| failure::system(&name, &error))
+        sync(&name).map_err(|error| failure::system(&name, &error))
     };
     match work() {
         Ok(()) => Ok(name),
@@ -210,17 +226,14 @@ fn format(connection: &Connection) -> rusqlite::Result<()> {
         .execute_batch(&format!("PRAGMA page_size = {PAGE}; PRAGMA encoding = 'UTF-8'; PRAGMA auto_vacuum = NONE"))
 }
 
-/// Everything that a store has at birth.
-pub(super) fn fill(connection: &Connection, uuid: &[u8; 16], state: &[u8]) -> rusqlite::Result<()> {
-    let sum = Checksum::new(uuid);
+/// What a store has at birth but for its state.
+fn create_tables(connection: &Connection, uuid: &[u8; 16]) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
         "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; {}",
         TABLES.map(|(_, sql)| sql).join("; ")
     ))?;
-    let mut insert = connection.prepare("INSERT INTO meta (name, value, crc) VALUES (?, ?, ?)")?;
-    insert.execute(params!["uuid", &uuid[..], Checksum::uuid(uuid)])?;
-    insert.execute(params!["state", state, sum.meta("state", state)])?;
-    Ok(())
+    let insert = "INSERT INTO meta (name, value, crc) VALUES ('uuid', ?, ?)";
+    connection.execute(insert, params![&uuid[..], Checksum::uuid(uuid)]).map(drop)
 }
 
 /// A random uuid, version 4. SQLite's generator starts anew in a forked child.
@@ -258,7 +271,13 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf> {
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {
-    fs::File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+    sync(path.parent().unwrap_or(Path::new("/")))
+}
+
+fn sync(path: &Path) -> io::Result<()> {
+    #[cfg(feature = "faults")]
+    super::faults::calls::own_sync()?;
+    fs::File::open(path)?.sync_all()
 }
 
 fn remove(name: &Path) {

@@ -42,6 +42,11 @@ impl Follower {
         Ok(result)
     }
 
+    /// The same for somebody who does not apply what he sees: the state does not count as seen.
+    pub fn look<T>(&mut self, f: impl FnOnce(&Reader<'_>) -> Result<T>) -> Result<T> {
+        reader::reading(&self.file, &self.handle, f)
+    }
+
     fn data_version(&self) -> rusqlite::Result<i64> {
         self.handle.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
     }

@@ -1,25 +1,23 @@
 //! The writer's connection: one transaction at a time among all processes.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-use rusqlite::params;
 
 use super::connection::Handle;
 use super::failure::{is_busy, is_full};
 use super::locks::Byte;
 use super::mark::Acknowledged;
 use super::reader::{self, Reader};
-use super::{Entry, File, NAPS, Poll, Synchronous};
+use super::rows::Rows;
+use super::{File, NAPS, Poll, Synchronous};
 use crate::error::{Error, Result};
 
 /// The connection that writes; one per store, under the writer's lock of this process.
 pub struct Log {
     file: Arc<File>,
-    handle: Handle,
-    locked: bool,
+    pub(super) handle: Handle,
+    pub(super) locked: bool,
     generation: u64,
     waits: u64,
     waited: Duration,
@@ -67,6 +65,7 @@ impl Log {
     /// 55P03 with the holder's process when the time is up, 25006 on a store opened for reading, 58030 after a failed
     /// write, 08003 in a forked child, and what `poll` says.
     pub fn begin(&mut self, timeout: Duration, poll: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        self.file.check_process()?;
         if !self.handle.is_autocommit() {
             return Err(Error::active_transaction("the log is in a transaction already"));
         }
@@ -92,54 +91,11 @@ impl Log {
         self.unlock();
     }
 
-    /// Write a commit behind the one whose sum is `chain`; gives its own.
-    pub fn append(&mut self, entry: &Entry, chain: u32) -> Result<u32> {
+    /// Write rows of the store, inside the transaction.
+    pub fn rows<T>(&mut self, f: impl FnOnce(&Rows<'_>) -> Result<T>) -> Result<T> {
         self.writing()?;
-        let Entry { version, at, author, payload } = entry;
-        let crc = self.file.sum.commit(*version, *at, author, payload, chain);
-        let sums = (u64::from(chain) << 32 | u64::from(crc)) as i64;
-        self.handle
-            .prepare_cached("INSERT INTO commit_log (version, at, author, crc, payload) VALUES (?, ?, ?, ?, ?)")
-            .and_then(|mut insert| insert.execute(params![*version as i64, at, author, sums, payload]))
-            .map_err(|error| self.file.failed(error))?;
-        Ok(crc)
-    }
-
-    /// Write a segment over the one in its place.
-    pub fn put_segment(&mut self, place: u64, version: u64, payload: &[u8]) -> Result<()> {
-        self.put_summed(place, version, payload).map(drop)
-    }
-
-    /// The same; gives the segment's sum, for the list of all segments.
-    pub fn put_summed(&mut self, place: u64, version: u64, payload: &[u8]) -> Result<u32> {
-        self.writing()?;
-        let crc = self.file.sum.segment(place, version, payload);
-        self.handle
-            .prepare_cached("INSERT OR REPLACE INTO segment (place, version, crc, payload) VALUES (?, ?, ?, ?)")
-            .and_then(|mut insert| insert.execute(params![place as i64, version as i64, crc, payload]))
-            .map_err(|error| self.file.failed(error))?;
-        Ok(crc)
-    }
-
-    /// Drop the segments of a range of places.
-    pub fn drop_segments(&mut self, places: Range<u64>) -> Result<()> {
-        self.writing()?;
-        self.handle
-            .prepare_cached("DELETE FROM segment WHERE place >= ? AND place < ?")
-            .and_then(|mut delete| delete.execute([places.start as i64, places.end.min(i64::MAX as u64) as i64]))
-            .map_err(|error| self.file.failed(error))?;
-        Ok(())
-    }
-
-    /// Write what a checkpoint says of the whole.
-    pub fn put_state(&mut self, state: &[u8]) -> Result<()> {
-        self.writing()?;
-        let crc = self.file.sum.meta("state", state);
-        self.handle
-            .prepare_cached("UPDATE meta SET value = ?, crc = ? WHERE name = 'state'")
-            .and_then(|mut update| update.execute(params![state, crc]))
-            .map_err(|error| self.file.failed(error))?;
-        Ok(())
+        let failed = |error| self.file.failed(error);
+        f(&Rows { connection: &self.handle, sum: self.file.sum, failed: &failed })
     }
 
     /// Delete commits up to a version, but for the newest `keep_versions` of them as far as they fit into
@@ -245,17 +201,6 @@ impl Log {
     /// Rewrite the file without its free pages. Waits as [`Self::begin`] does; not inside a transaction.
     pub fn vacuum(&mut self, timeout: Duration, poll: &mut dyn FnMut() -> Result<()>) -> Result<()> {
         self.locked(timeout, poll, |log| log.handle.execute_batch("VACUUM").map_err(|error| log.file.failed(error)))
-    }
-
-    /// What SQLite finds wrong with the file's structure; nothing, if it is sound.
-    pub fn integrity(&mut self) -> Result<Vec<String>> {
-        self.file.check_process()?;
-        let read = || {
-            let mut statement = self.handle.prepare("PRAGMA integrity_check(100)")?;
-            let found = statement.query_map([], |row| row.get::<_, String>(0))?;
-            found.filter(|line| !matches!(line, Ok(line) if line == "ok")).collect::<rusqlite::Result<Vec<_>>>()
-        };
-        read().map_err(|error| self.file.failed(error))
     }
 
     /// Move the write-ahead log into the file and empty it; does what it can if somebody is reading.

@@ -97,6 +97,8 @@ impl Mark {
         record[32..40].copy_from_slice(&said.version.to_le_bytes());
         let crc = crc32fast::hash(&record[..60]);
         record[60..].copy_from_slice(&crc.to_le_bytes());
+        #[cfg(feature = "faults")]
+        super::faults::calls::own_write()?;
         self.file.write_all_at(&record, 0)
     }
 

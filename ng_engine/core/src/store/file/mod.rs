@@ -19,6 +19,7 @@ mod log;
 mod mark;
 mod process;
 mod reader;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod vfs;
@@ -32,13 +33,14 @@ use std::time::Duration;
 
 use checksum::Checksum;
 use connection::{Handle, TABLES};
-pub use create::{create, identity};
+pub use create::{build, create, identity};
 pub use follower::Follower;
 use header::Verdict;
 pub use keeper::{Checkpoint, Keeper};
 pub use log::Log;
 use mark::{Acknowledged, Mark};
 pub use reader::{Coverage, Reader, Sizes};
+pub use rows::Rows;
 
 use crate::error::{Error, Result};
 
@@ -155,6 +157,11 @@ impl File {
         let follower = Handle::open(&file.path, read_only)?;
         follower.settle(&file.path, options.synchronous)?;
         follower.busy_timeout(create::PATIENCE).map_err(|error| failure::sqlite(&file.path, error))?;
+        #[cfg(feature = "faults")]
+        {
+            handle.watch(&file.path)?;
+            follower.watch(&file.path)?;
+        }
         let mut log = Log::new(file.clone(), handle)?;
         file.compare_history(&mut log, options)?;
         let follower = Follower::new(file.clone(), follower);
@@ -166,6 +173,8 @@ impl File {
         self.check_process()?;
         let handle = Handle::open(&self.path, self.read_only)?;
         handle.settle(&self.path, self.synchronous())?;
+        #[cfg(feature = "faults")]
+        handle.watch(&self.path)?;
         let mark = Mark::open(&self.path, self.uuid, 0o644, self.read_only)?;
         Ok(Keeper::new(self.clone(), handle, mark))
     }
@@ -234,6 +243,9 @@ impl File {
     }
 
     fn poison(&self) {
+        if planted!("sync-retried") {
+            return;
+        }
         self.poisoned.store(true, Ordering::Release);
     }
 

@@ -1,15 +1,30 @@
 //! Whose memory this is: a forked child has the parent's handles, and must not use, close or keep alive any of them.
 //!
 //! A child shares open file descriptions with its parent. The locks on them would outlive the parent, so the child
-//! closes them at once; everything else that it inherited it leaks.
+//! closes them at once; everything else that it inherited it leaks. The mutexes that SQLite shares among all its
+//! connections are free at the moment of a fork, so that the child can open stores of its own.
 
 use std::ffi::c_int;
 use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+use rusqlite::ffi;
 
 /// File descriptors beyond this are not tracked, so they get no lock that a child could inherit.
 const TRACKED: usize = 1 << 16;
 
+/// SQLite's own, in the order in which SQLite nests them. Random numbers come first: the first of them looks a VFS up.
+const SHARED: [c_int; 6] = [
+    ffi::SQLITE_MUTEX_STATIC_PRNG,
+    ffi::SQLITE_MUTEX_STATIC_MAIN,
+    ffi::SQLITE_MUTEX_STATIC_VFS1,
+    ffi::SQLITE_MUTEX_STATIC_LRU,
+    ffi::SQLITE_MUTEX_STATIC_PMEM,
+    ffi::SQLITE_MUTEX_STATIC_MEM,
+];
+
+static MUTEXES: [AtomicPtr<ffi::sqlite3_mutex>; SHARED.len()] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; SHARED.len()];
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 static LOCKED: [AtomicU64; TRACKED / 64] = [const { AtomicU64::new(0) }; TRACKED / 64];
 
@@ -23,8 +38,14 @@ pub(super) fn generation() -> u64 {
 pub(super) fn watch() {
     static WATCH: Once = Once::new();
     WATCH.call_once(|| {
-        // SAFETY: the handlers are plain functions without state of their own.
-        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+        // SAFETY: static mutexes are never freed; the handlers are plain functions.
+        unsafe {
+            ffi::sqlite3_initialize();
+            for (slot, id) in MUTEXES.iter().zip(SHARED) {
+                slot.store(ffi::sqlite3_mutex_alloc(id), Ordering::SeqCst);
+            }
+            libc::pthread_atfork(Some(before), Some(after), Some(in_child));
+        }
     });
 }
 
@@ -48,7 +69,22 @@ pub(super) fn closing(fd: c_int) {
     }
 }
 
+extern "C" fn before() {
+    for mutex in &MUTEXES {
+        // SAFETY: no-op for a null pointer; left again by the same thread in both processes.
+        unsafe { ffi::sqlite3_mutex_enter(mutex.load(Ordering::SeqCst)) };
+    }
+}
+
+extern "C" fn after() {
+    for mutex in MUTEXES.iter().rev() {
+        // SAFETY: entered by this thread in `before`.
+        unsafe { ffi::sqlite3_mutex_leave(mutex.load(Ordering::SeqCst)) };
+    }
+}
+
 extern "C" fn in_child() {
+    after();
     GENERATION.fetch_add(1, Ordering::SeqCst);
     for (word, bits) in LOCKED.iter().enumerate() {
         let mut bits = bits.swap(0, Ordering::SeqCst);

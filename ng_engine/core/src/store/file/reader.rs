@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Entry, File, SegmentHead, failure};
+use super::{Entry, File, SegmentHead, failure, rows};
 use crate::error::{Error, Result};
 
 /// What a log had to say of the commits after a version.
@@ -121,19 +121,7 @@ impl Reader<'_> {
 
     /// Every segment's place, version and sum, in the order of places. The sums are not checked here.
     pub fn heads(&self) -> Result<Vec<SegmentHead>> {
-        let read = || {
-            let mut statement =
-                self.connection.prepare_cached("SELECT place, version, crc FROM segment ORDER BY place")?;
-            let rows = statement.query_map([], |row| {
-                Ok(SegmentHead {
-                    place: row.get::<_, i64>(0)? as u64,
-                    version: row.get::<_, i64>(1)? as u64,
-                    crc: row.get(2)?,
-                })
-            })?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        };
-        read().map_err(|error| self.failed(error))
+        rows::heads(self.connection).map_err(|error| self.failed(error))
     }
 
     /// A segment's version and content.
@@ -169,6 +157,16 @@ impl Reader<'_> {
             .map_err(|error| self.failed(error))?;
         let (file, wal) = self.file.bytes();
         Ok(Sizes { file, wal, log, commits })
+    }
+
+    /// What SQLite finds wrong with the file's structure; nothing, if it is sound.
+    pub fn integrity(&self) -> Result<Vec<String>> {
+        let read = || {
+            let mut statement = self.connection.prepare("PRAGMA integrity_check(100)")?;
+            let found = statement.query_map([], |row| row.get::<_, String>(0))?;
+            found.filter(|line| !matches!(line, Ok(line) if line == "ok")).collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: rusqlite::Error) -> Error {

@@ -1,7 +1,10 @@
 //! Two connections, two processes, damaged files: what the store's file promises.
 
 mod basics;
+mod failing;
+mod fork;
 mod opening;
+mod pace;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

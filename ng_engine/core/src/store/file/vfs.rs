@@ -6,7 +6,8 @@
 //! * `fcntl`: the locks on the shared memory file (`NAME-shm`) are taken for its one open file description, not for
 //!   the process. Otherwise anything in this process that opens and closes that file, such as a copy of the
 //!   directory, drops them, and the next process to come takes the memory in use for a dead process' and truncates it.
-//! * `close`: the other half of that, see `process`.
+//! * `close`, `mmap`: a child must not keep such locks alive, neither by an inherited descriptor (see `process`) nor by
+//!   inherited memory, so it gets none of either.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::Once;
@@ -24,7 +25,6 @@ pub(super) fn install() {
         // SAFETY: each function has the signature that SQLite calls its namesake with; `fcntl` is variadic there, and
         // on the platforms where it is replaced a variadic argument is passed as any other.
         unsafe {
-            ffi::sqlite3_initialize();
             let vfs = ffi::sqlite3_vfs_find(std::ptr::null());
             let Some(set) = vfs.as_ref().and_then(|vfs| vfs.xSetSystemCall) else { return };
             let replace = |name: &std::ffi::CStr, call: *const c_void| {
@@ -32,10 +32,18 @@ pub(super) fn install() {
             };
             replace(c"stat", stat as *const c_void);
             replace(c"fstat", fstat as *const c_void);
+            #[cfg(feature = "faults")]
+            {
+                replace(c"write", super::faults::calls::write as *const c_void);
+                replace(c"pwrite", super::faults::calls::pwrite as *const c_void);
+                replace(c"pwrite64", super::faults::calls::pwrite as *const c_void);
+                replace(c"ftruncate", super::faults::calls::ftruncate as *const c_void);
+            }
             #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
             {
                 replace(c"fcntl", shared_memory::fcntl as *const c_void);
                 replace(c"close", shared_memory::close as *const c_void);
+                replace(c"mmap", shared_memory::mmap as *const c_void);
             }
         }
     });
@@ -63,7 +71,7 @@ unsafe fn elsewhere(done: c_int, out: *mut libc::stat) -> c_int {
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod shared_memory {
-    use super::{c_int, process};
+    use super::{c_int, c_void, process};
 
     /// Where SQLite locks `NAME-shm` (`UNIX_SHM_BASE`): nine bytes. In the database it locks around 2³⁰.
     const LOCKS: std::ops::RangeInclusive<libc::off_t> = 120..=128;
@@ -93,5 +101,23 @@ mod shared_memory {
         process::closing(fd);
         // SAFETY: SQLite's argument, passed on.
         unsafe { libc::close(fd) }
+    }
+
+    pub(super) unsafe extern "C" fn mmap(
+        wanted: *mut c_void,
+        size: usize,
+        access: c_int,
+        flags: c_int,
+        fd: c_int,
+        offset: libc::off_t,
+    ) -> *mut c_void {
+        // SAFETY: SQLite's arguments, passed on; what was mapped just now is nobody else's.
+        unsafe {
+            let memory = libc::mmap(wanted, size, access, flags, fd, offset);
+            if memory != libc::MAP_FAILED {
+                libc::madvise(memory, size, libc::MADV_DONTFORK);
+            }
+            memory
+        }
     }
 }

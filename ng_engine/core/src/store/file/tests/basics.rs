@@ -35,7 +35,7 @@ fn what_is_written_is_read() {
     assert_eq!(heads.iter().map(|head| (head.place, head.version)).collect::<Vec<_>>(), [(1 << 32 | 7, 2)]);
     assert_eq!(segment, (2, b"rows".to_vec()));
     assert!(!follower.moved().unwrap());
-    assert!(log.integrity().unwrap().is_empty());
+    assert!(log.read(|log| log.integrity()).unwrap().is_empty());
     let sizes = follower.read(|reader| reader.sizes()).unwrap();
     assert_eq!((sizes.commits, sizes.log), (2, 200));
     assert!(sizes.file >= 4096 && sizes.wal > 4096, "{sizes:?}");
