@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::file::{Entry, Log};
+use super::file::{Entry, Log, Synchronous};
 use super::{Durable, Store, WriterGuard, checkpoint};
 use crate::commit::{Mark, Working};
 use crate::error::Result;
@@ -104,7 +104,9 @@ impl Store {
         self.publish(committing.working.finish());
         drop(applied);
         durable.figures.commits.fetch_add(count, Ordering::Relaxed);
-        durable.figures.syncs.fetch_add(1, Ordering::Relaxed);
+        if durable.file.synchronous() == Synchronous::Full {
+            durable.figures.syncs.fetch_add(1, Ordering::Relaxed);
+        }
         durable.keeper.wrote(bytes);
         if bulk {
             durable.keeper.checkpointed();
