@@ -584,6 +584,64 @@ fn commits_that_could_not_be_written_are_undone() {
     }
 }
 
+/// A segment none of whose rows is left.
+fn hollow<R: Stored>() -> Segment<R> {
+    Segment::from_parts(R::columns(), 4096, Some([0; 64]), 0).unwrap()
+}
+
+#[test]
+fn what_is_left_of_a_damaged_store_goes_on() {
+    for lost in 0..3 {
+        let mut working = Working::new(&Snapshot::new(Catalog::new(None).unwrap()));
+        tokens(&mut working, 9000);
+        ring(&mut working, 9000);
+        let checkpoint = working.finish();
+        let mut working = Working::new(&checkpoint);
+        working.record();
+        let lost_row = lost * 4096 + 7;
+        let kept_row = (lost * 4096 + 4103) % 9000;
+        for row in [lost_row, kept_row] {
+            let patch = TokenPatch { weight: Some(0.75), ..TokenPatch::default() };
+            working.update_token(row as u32, &patch).unwrap();
+        }
+        tokens_without_keys(&mut working, 10);
+        working.delete_token(kept_row as u32 + 1);
+        let Redo::Operations(payload) = working.end_commit() else { panic!("too large") };
+        let whole = working.finish();
+
+        let mut left = segments::<Token>(&checkpoint.tokens);
+        if lost == 2 {
+            left.truncate(2)
+        } else {
+            left[lost] = hollow()
+        }
+        let mut state = state::decode(&state::encode(&checkpoint, 0)).unwrap();
+        let tokens = Table::assemble(left, state.last_token()).unwrap();
+        let mut connections =
+            Table::assemble(segments::<Connection>(&checkpoint.connections), state.last_connection()).unwrap();
+        let endless: Vec<u32> = connections.live_rows().collect();
+        for row in endless {
+            let (columns, slot) = connections.columns(row);
+            if [columns.source.get(slot), columns.target.get(slot)].iter().any(|end| tokens.find(*end).is_none()) {
+                connections.delete(row);
+            }
+        }
+        state.token_segments = tokens.filled();
+        let mut working = Working::new(&Snapshot::assemble(state, tokens, connections).unwrap());
+        assert_eq!(working.replay_remains(&payload).unwrap(), 1, "{lost}");
+        let left = working.snapshot();
+        assert_eq!((left.version, left.tokens.extent()), (whole.version, whole.tokens.extent()));
+        assert_eq!(left.tokens.read(kept_row as u32).weight, 0.75);
+        for row in left.tokens.live_rows() {
+            assert_eq!(left.tokens.read(row), whole.tokens.read(row));
+            assert_eq!(left.tokens.find(left.tokens.id(row)), Some(row));
+        }
+        assert_eq!(left.tokens.find(9010), whole.tokens.find(9010));
+        assert!(working.compact().unwrap());
+        assert_eq!(working.snapshot().tokens.find(9010), Some(working.snapshot().tokens.extent() - 1));
+    }
+}
+
 #[test]
 #[ignore = "prints times: for release builds"]
 fn times() {

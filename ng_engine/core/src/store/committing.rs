@@ -116,7 +116,12 @@ impl Store {
 
     fn publish(self: &Arc<Self>, snapshot: Snapshot) {
         let snapshot = Arc::new(snapshot);
-        self.current.store(snapshot.clone());
+        if planted!("index-after-ack") {
+            let (store, snapshot) = (self.clone(), snapshot.clone());
+            std::thread::spawn(move || store.current.store(snapshot));
+        } else {
+            self.current.store(snapshot.clone());
+        }
         self.tend(&snapshot);
     }
 }

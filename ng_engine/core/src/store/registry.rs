@@ -20,10 +20,11 @@ pub(super) fn find_or_open(path: &Path, options: &OpenOptions) -> Result<Arc<Sto
     let mut open = OPEN.lock();
     open.retain(|(_, store)| store.strong_count() > 0);
     if let Some((device, inode)) = file::identity(path)? {
-        let place = (device, inode, options.read_only);
+        // Who only reads is content with a store that may be written.
+        let suits = |place: Place| place == (device, inode, false) || place == (device, inode, options.read_only);
+        let known = open.iter().filter(|(place, _)| suits(*place)).filter_map(|(_, store)| store.upgrade());
         // A store that was inherited through a fork, or that is just being closed, is not joined.
-        let joined = |store: &Weak<Store>| store.upgrade().filter(|store| store.join());
-        if let Some(store) = open.iter().filter(|(p, _)| *p == place).find_map(|(_, store)| joined(store)) {
+        if let Some(store) = { known }.find(|store| store.join()) {
             if let Err(error) = store.agrees(options) {
                 store.leave();
                 return Err(error);
