@@ -1,7 +1,7 @@
 """What the processes do that the crash tests start, stop, kill and fork: `python crash_jobs.py JOB ARGUMENT…`.
 
-`nursery` imports the SDK once and forks a process for every line of JSON it reads, before any store is open in
-it: so a process costs milliseconds. Acknowledgements are written after the call has returned, never before.
+`nursery` imports the SDK once and forks a process for every line of JSON it reads, before any file is open in it:
+so a process costs milliseconds. Acknowledgements are written after the call has returned, never before.
 """
 
 from __future__ import annotations
@@ -323,6 +323,12 @@ def leave(path: str, how: str) -> None:
 def nursery() -> None:
     """Fork a process for each order ``{"job", "arguments", "stdin", "stdout"}``; answer with its number."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with ng.connect() as db:
+        # What a process does only once, such as reading the grammar, is done before they are forked.
+        apply(db, 1, 0)
+        db.execute("UPDATE tokens SET weight = $w WHERE key = $k", {"w": 0.5, "k": "none"})
+        held(db)
+    say("ready")
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()
