@@ -604,7 +604,11 @@ class TestTransactions:
         with pytest.raises(Error, match="it was rolled back") as refused:
             storage.commit()
         assert refused.value.sqlstate == "25P02"
-        assert (storage.in_transaction, storage.transaction_failed, storage.count_tokens()) == (False, False, 0)
+        assert (storage.in_transaction, storage.transaction_failed, storage.count_tokens()) == (
+            False,
+            False,
+            0,
+        )
 
     def test_arguments_of_the_wrong_type_fail_nothing(self, storage: RuntimeStorage) -> None:
         storage.begin()
