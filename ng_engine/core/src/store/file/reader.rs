@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, Row};
 
 use super::{Entry, File, SegmentHead, failure, rows};
 use crate::error::{Error, Result};
@@ -29,6 +29,15 @@ pub struct Sizes {
     pub commits: u64,
 }
 
+struct Commit<'r> {
+    version: u64,
+    at: i64,
+    author: &'r str,
+    payload: &'r [u8],
+    previous: u32,
+    crc: u32,
+}
+
 /// One consistent view of the file.
 pub struct Reader<'a> {
     pub(super) connection: &'a Connection,
@@ -43,15 +52,13 @@ impl Reader<'_> {
 
     /// The version and the chain's sum of the latest commit: what the next one is appended to.
     pub fn tail(&self) -> Result<(u64, u32)> {
-        let sql = "SELECT version, crc FROM commit_log ORDER BY version DESC LIMIT 1";
-        let row = self
-            .connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| {
-                statement.query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))).optional()
-            })
-            .map_err(|error| self.failed(error))?;
-        Ok(row.map_or((0, self.file.sum.origin()), |(version, crc)| (version as u64, crc as u32)))
+        let sql = "SELECT version, at, author, crc, payload FROM commit_log ORDER BY version DESC LIMIT 1";
+        let mut statement = self.connection.prepare_cached(sql).map_err(|error| self.failed(error))?;
+        let mut rows = statement.query([]).map_err(|error| self.failed(error))?;
+        match rows.next().map_err(|error| self.failed(error))? {
+            None => Ok((0, self.file.sum.origin())),
+            Some(row) => self.commit(row).map(|commit| (commit.version, commit.crc)),
+        }
     }
 
     /// The oldest version that the log still has.
@@ -59,8 +66,33 @@ impl Reader<'_> {
         self.connection
             .prepare_cached("SELECT min(version) FROM commit_log")
             .and_then(|mut statement| statement.query_row([], |row| row.get::<_, Option<i64>>(0)))
-            .map(|version| version.map(|version| version as u64))
-            .map_err(|error| self.failed(error))
+            .map_err(|error| self.failed(error))?
+            .map(|version| self.version(version))
+            .transpose()
+    }
+
+    /// A row of the log, with a sum that is right.
+    fn commit<'r>(&self, row: &'r Row<'_>) -> Result<Commit<'r>> {
+        let read = || {
+            let author = row.get_ref(2)?.as_str()?;
+            let payload = row.get_ref(4)?.as_blob()?;
+            rusqlite::Result::Ok((row.get(0)?, row.get(1)?, author, row.get(3)?, payload))
+        };
+        let (version, at, author, sums, payload): (i64, i64, &str, i64, &[u8]) =
+            read().map_err(|error| self.failed(error))?;
+        let version = self.version(version)?;
+        let (previous, crc) = ((sums >> 32) as u32, sums as u32);
+        if self.file.sum.commit(version, at, author, payload, previous) != crc && !planted!("crc-unchecked") {
+            return Err(self.damaged(format!("commit {version}: wrong checksum")));
+        }
+        Ok(Commit { version, at, author, payload, previous, crc })
+    }
+
+    fn version(&self, stored: i64) -> Result<u64> {
+        match u64::try_from(stored) {
+            Ok(version) if version > 0 => Ok(version),
+            _ => Err(self.damaged(format!("a commit numbered {stored}"))),
+        }
     }
 
     /// Every commit after a version, in order, with the sum that the next one must continue. `chain` is the sum that
@@ -79,23 +111,12 @@ impl Reader<'_> {
         let mut rows = statement.query([after as i64]).map_err(|error| self.failed(error))?;
         let (mut last, mut chain) = (after, chain);
         while let Some(row) = rows.next().map_err(|error| self.failed(error))? {
-            let read = || {
-                let author = row.get_ref(2)?.as_str()?;
-                let payload = row.get_ref(4)?.as_blob()?;
-                rusqlite::Result::Ok((row.get::<_, i64>(0)? as u64, row.get(1)?, author, row.get(3)?, payload))
-            };
-            let (version, at, author, sums, payload): (u64, i64, &str, i64, &[u8]) =
-                read().map_err(|error| self.failed(error))?;
+            let Commit { version, at, author, payload, previous, crc } = self.commit(row)?;
             if version != last + 1 {
                 if last == after {
                     return Ok(Coverage::Gone);
                 }
                 return Err(self.damaged(format!("commit {} is missing", last + 1)));
-            }
-            let (previous, crc) = ((sums >> 32) as u32, sums as u32);
-            let whole = self.file.sum.commit(version, at, author, payload, previous) == crc;
-            if !whole && !planted!("crc-unchecked") {
-                return Err(self.damaged(format!("commit {version}: wrong checksum")));
             }
             if chain.is_some_and(|chain| chain != previous) && !planted!("chain-unchecked") {
                 return Err(self.damaged(format!("commit {version} does not continue commit {last}")));

@@ -1,6 +1,7 @@
 //! Two connections, two processes, damaged files: what the store's file promises.
 
 mod basics;
+mod damage;
 mod failing;
 mod fork;
 mod opening;
@@ -41,8 +42,29 @@ fn open(path: &Path) -> (Arc<File>, Log, Follower) {
 }
 
 fn made(scratch: &Scratch) -> (Arc<File>, Log, Follower) {
-    assert!(create(&scratch.store(), b"born").unwrap());
+    assert!(create(&scratch.store(), b"born", false).unwrap());
     open(&scratch.store())
+}
+
+/// Rows written one at a time.
+trait Put {
+    fn append(&mut self, entry: &Entry, chain: u32) -> Result<u32>;
+    fn put_segment(&mut self, place: u64, version: u64, payload: &[u8]) -> Result<u32>;
+    fn put_state(&mut self, state: &[u8]) -> Result<()>;
+}
+
+impl Put for Log {
+    fn append(&mut self, entry: &Entry, chain: u32) -> Result<u32> {
+        self.rows(|rows| rows.append(entry, chain))
+    }
+
+    fn put_segment(&mut self, place: u64, version: u64, payload: &[u8]) -> Result<u32> {
+        self.rows(|rows| rows.put_segment(place, version, payload))
+    }
+
+    fn put_state(&mut self, state: &[u8]) -> Result<()> {
+        self.rows(|rows| rows.put_state(state))
+    }
 }
 
 fn begin(log: &mut Log) -> Result<()> {
