@@ -729,3 +729,49 @@ fn times() {
         each("assemble snapshot", 1_000_000, began);
     }
 }
+
+#[test]
+#[ignore = "prints times: for release builds"]
+fn times_of_opening() {
+    use std::time::Instant;
+    let mut working = Working::new(&Snapshot::new(Catalog::new(None).unwrap()));
+    for i in 0..1_000_000 {
+        let key = format!("key {i}");
+        let new = NewToken { key: Some(&key), coords: [i as f32; 8], ..NewToken::default() };
+        working.create_token(&new, OnConflict::Fail).unwrap();
+    }
+    let mut state = 1u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        TokenRef::Id((state >> 33) as i64 % 1_000_000 + 1)
+    };
+    let rows: Vec<_> = (0..5_000_000).map(|_| (random(), random())).collect();
+    let rows = rows.into_iter().map(|(source, target)| {
+        Ok(NewConnection {
+            id: None,
+            source,
+            target,
+            kind: None,
+            weight: None,
+            confidence: None,
+            rigidity: None,
+            mutability: None,
+            levels: None,
+            props: None,
+        })
+    });
+    working.create_connections(5_000_000, rows, OnConflict::Nothing).unwrap();
+    let snapshot = working.finish();
+    let encoded = state::encode(&snapshot, 0);
+    for _ in 0..4 {
+        let state = state::decode(&encoded).unwrap();
+        let (a, b) = (segments::<Token>(&snapshot.tokens), segments::<Connection>(&snapshot.connections));
+        let began = Instant::now();
+        let a = Table::assemble(a, state.last_token()).unwrap();
+        let b = Table::assemble(b, state.last_connection()).unwrap();
+        eprintln!("tables: {:?}", began.elapsed());
+        let began = Instant::now();
+        Snapshot::assemble(state, a, b).unwrap();
+        eprintln!("indexes: {:?}", began.elapsed());
+    }
+}
