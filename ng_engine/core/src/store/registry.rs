@@ -23,12 +23,8 @@ pub(super) fn find_or_open(path: &Path, options: &OpenOptions) -> Result<Arc<Sto
         // Who only reads is content with a store that may be written.
         let suits = |place: Place| place == (device, inode, false) || place == (device, inode, options.read_only);
         // A store that was inherited through a fork, or that is just being closed, is not joined.
-<<<<<<< HEAD
-        if let Some(store) = { known }.find(|store| store.join()) {
-=======
         let joined = |store: &Weak<Store>| store.upgrade().filter(|store| store.join());
         if let Some(store) = open.iter().filter(|(place, _)| suits(*place)).find_map(|(_, store)| joined(store)) {
->>>>>>> main
             if let Err(error) = store.agrees(options) {
                 store.leave();
                 return Err(error);
