@@ -164,7 +164,7 @@ def hold(path: str) -> None:
 def meddle(path: str, seed: str) -> None:
     """Hold the store, and treat its file as anybody may: hash it, copy it, open it with SQLite; then wait to be killed.
 
-    Every line read from stdin is an order: ``commit N`` or ``meddle``.
+    Every line read from stdin is an order: ``commit N``, ``hash`` or ``sqlite``.
     """
     db = ng.connect(path)
     say("ready")
@@ -172,11 +172,12 @@ def meddle(path: str, seed: str) -> None:
         order, _, argument = line.strip().partition(" ")
         if order == "commit":
             apply(db, int(seed), int(argument))
-        else:
+        elif order == "hash":
             for name in (path, f"{path}-wal", f"{path}-shm", f"{path}-mark"):
                 if os.path.exists(name):
                     with open(name, "rb") as file:
                         hashlib.sha256(file.read()).digest()
+        else:
             foreign = sqlite3.connect(path)
             foreign.execute("SELECT count(*) FROM sqlite_master").fetchall()
             foreign.close()
