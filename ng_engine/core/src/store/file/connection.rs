@@ -28,7 +28,7 @@ pub(super) const TABLES: [(&str, &str); 3] = [
 ];
 
 /// The log beside the file is cut to this when it begins anew.
-const JOURNAL_LIMIT: i64 = 16 << 20;
+const JOURNAL_LIMIT: i64 = 4 << 20;
 
 /// A connection that only the process that made it closes.
 pub(super) struct Handle {
