@@ -57,8 +57,7 @@ def connect(
         The database; use it in a ``with`` statement, or call `Database.close`.
 
     Raises:
-        NotSupportedError: 0A000, an argument asks for something that is not built yet and is named, or the file is
-            of a newer version.
+        NotSupportedError: 0A000, the file is of a newer version.
         DataError: 22023, 22003, a value is out of range, or the axes are not the store's.
         OperationalError: 58P01 no such file or directory, 55P03 locked, 53100 disk full, 58030 I/O.
         ProgrammingError: 42501, the system does not allow it.
@@ -82,6 +81,12 @@ def connect(
     if not isinstance(synchronous, str):
         raise TypeError(f"synchronous must be a str, not {type(synchronous).__name__}")
     synchronous = level(synchronous)
+    for name, value, kinds in (
+        ("memory_limit", memory_limit, (int, str)),
+        ("statement_timeout", statement_timeout, (int, float, str)),
+    ):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
+            raise TypeError(f"{name} must be a number or text, not {type(value).__name__}")
     timeout = timeout_seconds("statement_timeout", statement_timeout)
     limit = memory_bytes("memory_limit", memory_limit)
     _require_versions(history_versions)

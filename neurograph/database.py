@@ -91,7 +91,8 @@ class Database:
         self.generation = 0
         self.plans = ngql.PlanCache(ngql.compile)
         self.tail = Tail(allow_external=allow_external, memory_left=storage.memory_left)
-        storage.set_memory_limit(memory_limit)
+        if memory_limit is not None:  # the limit is the store's, and another handle may have set it
+            storage.set_memory_limit(memory_limit)
         self.tokens = RuntimeTokenStorage(self)
         self.connections = RuntimeConnectionStorage(self)
         self.graph = RuntimeGraphStorage(self)

@@ -84,7 +84,8 @@ def run(session: Session, text: str) -> None:
 
 def prompt_text(session: Session) -> str:
     """`ngql=> `, `ngql*> ` in a transaction, `ngql!> ` in one that has failed."""
-    mark = "=" if not session.db.runtime.in_transaction else "!" if session.failed_transaction else "*"
+    runtime = session.db.runtime
+    mark = "=" if not runtime.in_transaction else "!" if runtime.transaction_failed else "*"
     return f"ngql{mark}> "
 
 

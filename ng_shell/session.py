@@ -34,7 +34,6 @@ class Session:
         quiet: do not tell what a statement without rows did.
         timing: tell how long statements take.
         interactive: at a prompt; errors need no file and line.
-        failed_transaction: the open transaction takes no more statements.
         depth: how many files are being included.
         last_script: what was typed last.
     """
@@ -46,7 +45,6 @@ class Session:
     quiet: bool = False
     timing: bool = False
     interactive: bool = False
-    failed_transaction: bool = False
     depth: int = 0
     last_script: str = ""
 
@@ -72,16 +70,12 @@ class Session:
         try:
             self.show(self._execute(piece.text))
         except Error as error:
-            if error.sqlstate == "25P02":
-                self.failed_transaction = True
             self._tell(located(error, script, piece.start), name)
             raise Failed from None
         except RecursionError:
             self.say(f"{_where(name, script, piece.start)}ERROR: statement too complex")
             raise Failed from None
         finally:
-            if not self.db.runtime.in_transaction:
-                self.failed_transaction = False
             if self.timing:
                 self.say(f"Time: {(time.perf_counter() - began) * 1e3:.3f} ms")
 

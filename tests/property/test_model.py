@@ -59,9 +59,18 @@ class History(RuleBasedStateMachine):
         self.pinned: list[tuple[RuntimeStorage, Model]] = []
 
     def refused(self, act: Any, sqlstate: str) -> None:
+        within = self.storage.in_transaction
+        if within:
+            self.storage.savepoint("way back")
         with pytest.raises(Error) as error:
             act()
         assert error.value.sqlstate == sqlstate
+        assert self.storage.transaction_failed == within
+        if within:
+            with pytest.raises(Error, match="aborted"):
+                self.storage.count_tokens()
+            self.storage.rollback_to("way back")
+            self.storage.release("way back")
 
     @rule(key=st.none() | KEYS, coords=POINTS, id_=st.none() | IDS)
     def create(self, key: str | None, coords: list[float], id_: int | None) -> None:

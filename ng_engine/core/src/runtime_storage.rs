@@ -320,6 +320,13 @@ impl RuntimeStorage {
         let _ = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, failed);
     }
 
+    /// Note that a call has failed: within a statement it is for the statement to say what becomes of it.
+    pub fn call_failed(&self) {
+        if !self.statement.is_running() {
+            self.fail_transaction();
+        }
+    }
+
     /// 25P02 in a failed transaction.
     fn usable(&self) -> Result<()> {
         if self.transaction_failed() { Err(aborted()) } else { Ok(()) }
@@ -359,10 +366,7 @@ impl RuntimeStorage {
                 self.usable()?;
                 let lock = || Ok((self.store.lock(self.busy_timeout(), &cancel)?, self.store.current()));
                 let done = transaction.write((cancel.clone(), self.store.budget()), lock, statement);
-                if done.is_err() {
-                    self.fail_transaction();
-                }
-                return done;
+                return done.inspect_err(|_| self.call_failed());
             }
         }
         if rows <= SHORT {
@@ -434,11 +438,7 @@ impl RuntimeStorage {
     fn in_open<T>(&self, act: impl FnOnce(&mut Transaction) -> Result<T>) -> Result<T> {
         let mut session = self.locked()?;
         let transaction = session.transaction.as_mut().ok_or_else(no_transaction)?;
-        let done = act(transaction);
-        if done.is_err() {
-            self.fail_transaction();
-        }
-        done
+        act(transaction).inspect_err(|_| self.call_failed())
     }
 
     /// Remember the transaction's state by name.

@@ -302,6 +302,18 @@ impl<R: Record> Table<R> {
         self.is_live(row).then_some(row)
     }
 
+    /// The same for many look-ups.
+    pub fn finder(&self) -> Finder<'_, R> {
+        let is_plain = |number: &usize| {
+            let segment = self.segment(*number);
+            let ids = R::id(&segment.columns).slice(if segment.is_dense() { segment.len() } else { 0 });
+            let first = u64::from(row_at(*number, 0)) + 1;
+            !ids.is_empty() && ids.iter().zip(first..).all(|(id, expected)| *id == expected)
+        };
+        let plain = (0..self.segments()).map(|number| is_plain(&number)).collect();
+        Finder { table: self, plain }
+    }
+
     fn find_ordered(&self, id: u64) -> Option<u32> {
         // Ids mostly run 1, 2, 3 …, so the row is one less.
         let guess = u32::try_from(id.wrapping_sub(1)).unwrap_or(u32::MAX);
@@ -418,6 +430,22 @@ impl<R: Record> Table<R> {
     #[must_use]
     pub fn cleared(&self) -> Self {
         Self { last_id: self.last_id, stamp: self.stamp, ..Self::default() }
+    }
+}
+
+/// Finds rows by id without a look at the table where it has never had anything but the ids 1, 2, 3 …
+pub struct Finder<'a, R: Record> {
+    table: &'a Table<R>,
+    /// Whether every row of a segment is live, and its id one more than its number.
+    plain: Vec<bool>,
+}
+
+impl<R: Record> Finder<'_, R> {
+    /// The row of an id.
+    pub fn find(&self, id: u64) -> Option<u32> {
+        let guess = u32::try_from(id.wrapping_sub(1)).unwrap_or(u32::MAX);
+        let plain = self.plain.get(place(guess).0).is_some_and(|plain| *plain);
+        if plain && guess < self.table.extent() { Some(guess) } else { self.table.find(id) }
     }
 }
 

@@ -584,6 +584,64 @@ fn commits_that_could_not_be_written_are_undone() {
     }
 }
 
+/// A segment none of whose rows is left.
+fn hollow<R: Stored>() -> Segment<R> {
+    Segment::from_parts(R::columns(), 4096, Some([0; 64]), 0).unwrap()
+}
+
+#[test]
+fn what_is_left_of_a_damaged_store_goes_on() {
+    for lost in 0..3 {
+        let mut working = Working::new(&Snapshot::new(Catalog::new(None).unwrap()));
+        tokens(&mut working, 9000);
+        ring(&mut working, 9000);
+        let checkpoint = working.finish();
+        let mut working = Working::new(&checkpoint);
+        working.record();
+        let lost_row = lost * 4096 + 7;
+        let kept_row = (lost * 4096 + 4103) % 9000;
+        for row in [lost_row, kept_row] {
+            let patch = TokenPatch { weight: Some(0.75), ..TokenPatch::default() };
+            working.update_token(row as u32, &patch).unwrap();
+        }
+        tokens_without_keys(&mut working, 10);
+        working.delete_token(kept_row as u32 + 1);
+        let Redo::Operations(payload) = working.end_commit() else { panic!("too large") };
+        let whole = working.finish();
+
+        let mut left = segments::<Token>(&checkpoint.tokens);
+        if lost == 2 {
+            left.truncate(2)
+        } else {
+            left[lost] = hollow()
+        }
+        let mut state = state::decode(&state::encode(&checkpoint, 0)).unwrap();
+        let tokens = Table::assemble(left, state.last_token()).unwrap();
+        let mut connections =
+            Table::assemble(segments::<Connection>(&checkpoint.connections), state.last_connection()).unwrap();
+        let endless: Vec<u32> = connections.live_rows().collect();
+        for row in endless {
+            let (columns, slot) = connections.columns(row);
+            if [columns.source.get(slot), columns.target.get(slot)].iter().any(|end| tokens.find(*end).is_none()) {
+                connections.delete(row);
+            }
+        }
+        state.token_segments = tokens.filled();
+        let mut working = Working::new(&Snapshot::assemble(state, tokens, connections).unwrap());
+        assert_eq!(working.replay_remains(&payload).unwrap(), 1, "{lost}");
+        let left = working.snapshot();
+        assert_eq!((left.version, left.tokens.extent()), (whole.version, whole.tokens.extent()));
+        assert_eq!(left.tokens.read(kept_row as u32).weight, 0.75);
+        for row in left.tokens.live_rows() {
+            assert_eq!(left.tokens.read(row), whole.tokens.read(row));
+            assert_eq!(left.tokens.find(left.tokens.id(row)), Some(row));
+        }
+        assert_eq!(left.tokens.find(9010), whole.tokens.find(9010));
+        assert!(working.compact().unwrap());
+        assert_eq!(working.snapshot().tokens.find(9010), Some(working.snapshot().tokens.extent() - 1));
+    }
+}
+
 #[test]
 #[ignore = "prints times: for release builds"]
 fn times() {
@@ -669,5 +727,51 @@ fn times() {
         let began = Instant::now();
         Snapshot::assemble(state, a, b).unwrap();
         each("assemble snapshot", 1_000_000, began);
+    }
+}
+
+#[test]
+#[ignore = "prints times: for release builds"]
+fn times_of_opening() {
+    use std::time::Instant;
+    let mut working = Working::new(&Snapshot::new(Catalog::new(None).unwrap()));
+    for i in 0..1_000_000 {
+        let key = format!("key {i}");
+        let new = NewToken { key: Some(&key), coords: [i as f32; 8], ..NewToken::default() };
+        working.create_token(&new, OnConflict::Fail).unwrap();
+    }
+    let mut state = 1u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        TokenRef::Id((state >> 33) as i64 % 1_000_000 + 1)
+    };
+    let rows: Vec<_> = (0..5_000_000).map(|_| (random(), random())).collect();
+    let rows = rows.into_iter().map(|(source, target)| {
+        Ok(NewConnection {
+            id: None,
+            source,
+            target,
+            kind: None,
+            weight: None,
+            confidence: None,
+            rigidity: None,
+            mutability: None,
+            levels: None,
+            props: None,
+        })
+    });
+    working.create_connections(5_000_000, rows, OnConflict::Nothing).unwrap();
+    let snapshot = working.finish();
+    let encoded = state::encode(&snapshot, 0);
+    for _ in 0..4 {
+        let state = state::decode(&encoded).unwrap();
+        let (a, b) = (segments::<Token>(&snapshot.tokens), segments::<Connection>(&snapshot.connections));
+        let began = Instant::now();
+        let a = Table::assemble(a, state.last_token()).unwrap();
+        let b = Table::assemble(b, state.last_connection()).unwrap();
+        eprintln!("tables: {:?}", began.elapsed());
+        let began = Instant::now();
+        Snapshot::assemble(state, a, b).unwrap();
+        eprintln!("indexes: {:?}", began.elapsed());
     }
 }

@@ -124,7 +124,7 @@ def test_a_relative_path_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.
         db.tokens.create(key="a", coords=ZERO)
         db.checkpoint()
         db.backup("copy.ng")
-    assert os.listdir(tmp_path / "other") == ["copy.ng"]
+    assert {"copy.ng"} <= set(os.listdir(tmp_path / "other")) <= {"copy.ng", "copy.ng-mark"}
     with ng.connect(Path("..") / "world.ng") as db:
         assert db.tokens.count() == 1
     assert "closed" in repr(db)
@@ -287,6 +287,13 @@ def test_switches_are_bools(world: Path, name: str, value: Any) -> None:
         ({"busy_timeout": None}, TypeError),
         ({"allowed_paths": "/tmp"}, TypeError),
         ({"allowed_paths": [5]}, TypeError),
+        ({"memory_limit": "much"}, "22023"),
+        ({"memory_limit": 0}, "22023"),
+        ({"memory_limit": 1.5}, TypeError),
+        ({"memory_limit": True}, TypeError),
+        ({"statement_timeout": -1}, "22023"),
+        ({"statement_timeout": "soon"}, "22023"),
+        ({"statement_timeout": [1]}, TypeError),
     ],
 )
 def test_arguments_are_checked_before_a_file_is_made(tmp_path: Path, options: Any, error: Any) -> None:
@@ -312,7 +319,7 @@ def test_synchronous(tmp_path: Path, level: str) -> None:
         assert db.execute("SELECT value FROM ng_settings WHERE name = 'synchronous'").fetchall() == [
             (level.lower(),)
         ]
-        with db.transaction(), pytest.raises(ng.OperationalError) as caught:
+        with pytest.raises(ng.OperationalError) as caught, db.transaction():
             db.execute("SET synchronous = off")
         assert caught.value.sqlstate == "25001"
     with ng.connect(tmp_path / "world.ng") as db:

@@ -288,6 +288,39 @@ except KeyboardInterrupt:
 """
 
 
+SIGNALS = """
+import random, signal, _thread, threading
+from ng_arrow.duck import Tail
+def handler(*_):
+    raise KeyboardInterrupt
+signal.signal(signal.SIGALRM, handler)
+signal.signal(signal.SIGINT, handler)
+tail = Tail()
+tail.run("SELECT 1")
+ended = 0
+for number in range(150):
+    signal.setitimer(signal.ITIMER_REAL, random.random() * 0.004 + 1e-5)
+    try:
+        while True:
+            tail.run("SELECT 1" if number & 1 else "%s")
+    except KeyboardInterrupt:
+        ended += 1
+# What another thread was told, the waiting one is not woken for.
+threading.Timer(0.1, _thread.interrupt_main).start()
+try:
+    tail.run("%s")
+except KeyboardInterrupt:
+    ended += 1
+print(ended, tail.run("SELECT 1 AS one").num_rows)
+"""
+
+
+def test_signals_at_any_moment_leave_nothing_locked() -> None:
+    program = [sys.executable, "-c", SIGNALS % (ENDLESS, ENDLESS)]
+    ran = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.stdout, ran.stderr, ran.returncode) == ("151 1\n", "", 0)
+
+
 def test_ctrl_c_ends_what_runs() -> None:
     program = [sys.executable, "-c", CTRL_C % ENDLESS]
     ran = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)

@@ -558,7 +558,6 @@ class TestTransactions:
         with pytest.raises(Error) as missing:
             storage.rollback_to("middle")
         assert missing.value.sqlstate == "3B001"
-        assert storage.list_tokens() == [1, 2]
         storage.rollback_to("start")
         storage.commit()
         assert storage.count_tokens() == 0
@@ -566,11 +565,61 @@ class TestTransactions:
     def test_a_failed_statement_is_undone_whole(self, storage: RuntimeStorage) -> None:
         storage.begin()
         storage.create_token(key="a", coords=HERE)
+        storage.savepoint("s")
         with pytest.raises(IntegrityError):
             storage.create_tokens(pa.table({"key": ["b", "a"], "coords": [HERE] * 2}))
-        assert storage.list_tokens() == [1]
-        storage.commit()
+        storage.rollback_to("s")
         assert (storage.list_tokens(), storage.get_token("b")) == ([1], None)
+
+    def test_a_failed_statement_fails_its_transaction(self, storage: RuntimeStorage) -> None:
+        calls = [
+            lambda: storage.get_token(1),
+            lambda: storage.count_tokens(),
+            lambda: storage.scan("tokens"),
+            lambda: storage.nearest(HERE),
+            lambda: storage.create_token(coords=HERE),
+            lambda: storage.snapshot(),
+            lambda: storage.savepoint("s"),
+            lambda: storage.release("before"),
+            lambda: storage.start_statement(),
+            lambda: storage.begin(),
+            lambda: storage.set_local_metric(None),
+        ]
+        storage.begin()
+        storage.create_token(key="a", coords=HERE)
+        storage.savepoint("before")
+        with pytest.raises(IntegrityError):
+            storage.create_token(key="a", coords=HERE)
+        assert storage.transaction_failed and storage.in_transaction
+        for call in calls:
+            with pytest.raises(Error, match="transaction is aborted") as refused:
+                call()
+            assert refused.value.sqlstate == "25P02"
+        assert storage.axes and storage.get_cdna_profile() == 0
+        storage.rollback_to("before")
+        assert not storage.transaction_failed
+        storage.create_token(key="b", coords=HERE)
+        with pytest.raises(Error):
+            storage.resolve("nobody")
+        with pytest.raises(Error, match="it was rolled back") as refused:
+            storage.commit()
+        assert refused.value.sqlstate == "25P02"
+        assert (storage.in_transaction, storage.transaction_failed, storage.count_tokens()) == (
+            False,
+            False,
+            0,
+        )
+
+    def test_arguments_of_the_wrong_type_fail_nothing(self, storage: RuntimeStorage) -> None:
+        storage.begin()
+        with pytest.raises(TypeError):
+            storage.create_token(key=5, coords=HERE)  # type: ignore[arg-type]
+        with pytest.raises(TypeError):
+            storage.scan("tokens", colour="red")  # type: ignore[call-arg]
+        storage.create_token(coords=HERE)
+        storage.commit()
+        storage.fail_transaction()
+        assert (storage.transaction_failed, storage.count_tokens()) == (False, 1)
 
     def test_the_first_committer_wins(self, storage: RuntimeStorage) -> None:
         other = storage.session()

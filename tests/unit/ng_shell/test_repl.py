@@ -39,7 +39,8 @@ def test_prompts(db):
     assert prompt_text(session) == "ngql=> "
     db.execute("BEGIN")
     assert prompt_text(session) == "ngql*> "
-    session.failed_transaction = True
+    with pytest.raises(neurograph.Error):
+        db.execute("SELECT wieght FROM tokens")
     assert prompt_text(session) == "ngql!> "
     db.execute("ROLLBACK")
     assert prompt_text(session) == "ngql=> "

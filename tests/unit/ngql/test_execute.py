@@ -115,9 +115,9 @@ def test_a_write_of_several_calls_is_undone_whole(engine: Watched, tail: Tail) -
     ask(engine, "UPDATE connections SET weight = 1", tail=tail)
     with pytest.raises(RuntimeError, match="planted"):
         ask(engine, text, tail=tail)
-    assert engine.in_transaction
+    assert engine.in_transaction and engine.transaction_failed
+    assert ask(engine, "COMMIT", tail=tail).statement_type == "ROLLBACK"
     assert {row[0] for row in engine.scan("tokens", columns=["weight"]).rows()} == {0.5}
-    engine.rollback()
 
 
 def test_updates_from_many_threads_lose_nothing_and_never_conflict() -> None:

@@ -154,13 +154,9 @@ impl PyRuntimeStorage {
 }
 
 impl PyRuntimeStorage {
-    /// Run engine code of a call; its error fails the transaction that the session has open.
+    /// Run engine code of a call; its error fails the transaction that the session has open, unless a statement decides.
     fn run<T: Send>(&self, py: Python<'_>, work: impl FnOnce() -> ng_core::Result<T> + Send) -> PyResult<T> {
-        let done = enter(py, work);
-        if done.is_err() {
-            self.storage.fail_transaction();
-        }
-        done
+        enter(py, work).inspect_err(|_| self.storage.call_failed())
     }
 
     /// Ask the session, detached if that may have to wait.
@@ -198,7 +194,7 @@ impl PyRuntimeStorage {
     /// The row of a token in what the session sees, or 42704.
     fn row(&self, py: Python<'_>, snapshot: &Snapshot, token: &TokenRef) -> PyResult<u32> {
         snapshot.token(token).map_err(|error| {
-            self.storage.fail_transaction();
+            self.storage.call_failed();
             raise(py, &error)
         })
     }

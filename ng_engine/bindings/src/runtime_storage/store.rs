@@ -1,6 +1,7 @@
 //! The store behind a session: opening, closing, upkeep.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 use ng_core::Error;
 use ng_core::runtime_storage::RuntimeStorage;
@@ -50,8 +51,8 @@ impl PyRuntimeStorage {
     }
 
     #[getter]
-    fn file(&self) -> Option<PathBuf> {
-        self.storage.store().path().map(Path::to_path_buf)
+    fn file(&self) -> Option<OsString> {
+        self.storage.store().path().map(|path| path.as_os_str().to_owned())
     }
 
     #[getter]

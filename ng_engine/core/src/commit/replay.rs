@@ -25,6 +25,26 @@ impl Working {
         Ok(())
     }
 
+    /// The same for a store of which segments are lost: what can be done of it; how many operations could not.
+    ///
+    /// The state must have dead rows in the place of those in lost segments; at the end of a table they are appended here.
+    pub fn replay_remains(&mut self, payload: &[u8]) -> Result<usize> {
+        let mut operations = Operations::new(payload)?;
+        let (tokens, connections) = operations.header.extents;
+        let (own_tokens, own_connections) = self.header().extents;
+        sense(own_tokens <= tokens && own_connections <= connections, "it was made from another state")?;
+        self.snapshot.tokens.pad(tokens)?;
+        self.snapshot.connections.pad(connections)?;
+        self.now = operations.header.at;
+        let mut left_out = 0;
+        while let Some(op) = operations.next()? {
+            // Nothing is changed by an operation that fails.
+            left_out += usize::from(self.redo(op).is_err());
+        }
+        self.end_commit();
+        Ok(left_out)
+    }
+
     fn repeat(&mut self, payload: &[u8]) -> Result<()> {
         let mut operations = Operations::new(payload)?;
         let own = self.header().extents;

@@ -75,24 +75,32 @@ struct Compressed {
 }
 
 impl Compressed {
-    fn build(nodes: usize, hops: impl Iterator<Item = (u32, Hop)> + Clone, cancel: &Cancel) -> Result<Self> {
-        let mut pace = cancel.pace();
-        let mut offsets = vec![0u32; nodes + 1];
-        for (from, _) in hops.clone() {
-            pace.tick()?;
-            offsets[from as usize + 1] += 1;
+    /// The steps of every run are sorted into the buckets; each bucket is then filled by itself, and fits the cache.
+    fn build(nodes: usize, width: usize, runs: &[Scattered], cancel: &Cancel) -> Result<Self> {
+        let buckets = nodes.div_ceil(width);
+        let len = |bucket: usize| runs.iter().map(|run| run[bucket].len()).sum::<usize>();
+        let total: usize = (0..buckets).map(len).sum();
+        let mut this = Self {
+            offsets: vec![0; nodes + 1],
+            tokens: vec![0; total],
+            connections: vec![0; total],
+            kinds: vec![0; total],
+        };
+        let mut rest = Bucket {
+            number: 0,
+            start: 0,
+            ends: &mut this.offsets[1..],
+            tokens: &mut this.tokens,
+            connections: &mut this.connections,
+            kinds: &mut this.kinds,
+        };
+        let mut parts = Vec::with_capacity(buckets);
+        for bucket in 0..buckets {
+            let part;
+            (part, rest) = rest.split(width.min(nodes - bucket * width), len(bucket));
+            parts.push(part);
         }
-        for node in 0..nodes {
-            offsets[node + 1] += offsets[node];
-        }
-        let (mut next, len) = (offsets.clone(), offsets[nodes] as usize);
-        let mut this = Self { offsets, tokens: vec![0; len], connections: vec![0; len], kinds: vec![0; len] };
-        for (from, hop) in hops {
-            pace.tick()?;
-            let at = next[from as usize] as usize;
-            next[from as usize] += 1;
-            (this.tokens[at], this.connections[at], this.kinds[at]) = (hop.token, hop.connection, hop.kind);
-        }
+        parts.into_par_iter().try_for_each(|part| part.fill(width, runs, cancel))?;
         Ok(this)
     }
 
@@ -107,6 +115,67 @@ impl Compressed {
 
     fn memory(&self) -> usize {
         self.offsets.len() * 4 + self.tokens.len() * 10
+    }
+}
+
+/// A hop and the token it starts from.
+type Step = (u32, Hop);
+
+/// The steps of some connections, by bucket of the token they start from.
+type Scattered = Vec<Vec<Step>>;
+
+/// Tokens of a bucket at least: their offsets stay in the cache while it is filled.
+const BUCKET: usize = 1 << 14;
+
+/// The part of compressed rows that belongs to consecutive tokens.
+struct Bucket<'a> {
+    number: usize,
+    /// Where its hops begin among all.
+    start: u32,
+    /// Where the hops of each of its tokens end among all.
+    ends: &'a mut [u32],
+    tokens: &'a mut [u32],
+    connections: &'a mut [u32],
+    kinds: &'a mut [u16],
+}
+
+impl<'a> Bucket<'a> {
+    /// The first so many tokens with their hops, and what comes after.
+    fn split(self, nodes: usize, hops: usize) -> (Self, Self) {
+        let (ends, later_ends) = self.ends.split_at_mut(nodes);
+        let (tokens, later_tokens) = self.tokens.split_at_mut(hops);
+        let (connections, later_connections) = self.connections.split_at_mut(hops);
+        let (kinds, later_kinds) = self.kinds.split_at_mut(hops);
+        let later = Self {
+            number: self.number + 1,
+            start: self.start + hops as u32,
+            ends: later_ends,
+            tokens: later_tokens,
+            connections: later_connections,
+            kinds: later_kinds,
+        };
+        (Self { ends, tokens, connections, kinds, ..self }, later)
+    }
+
+    fn fill(self, width: usize, runs: &[Scattered], cancel: &Cancel) -> Result<()> {
+        cancel.check()?;
+        let first = (self.number * width) as u32;
+        let steps = || runs.iter().flat_map(|run| &run[self.number]);
+        steps().for_each(|(from, _)| self.ends[(from - first) as usize] += 1);
+        let mut next = Vec::with_capacity(self.ends.len());
+        let mut end = 0;
+        for count in self.ends.iter_mut() {
+            next.push(end);
+            end += *count;
+            *count = self.start + end;
+        }
+        for (from, hop) in steps() {
+            let at = &mut next[(from - first) as usize];
+            let to = *at as usize;
+            *at += 1;
+            (self.tokens[to], self.connections[to], self.kinds[to]) = (hop.token, hop.connection, hop.kind);
+        }
+        Ok(())
     }
 }
 
@@ -195,19 +264,38 @@ impl Adjacency {
     pub fn build(snapshot: &Snapshot, cancel: &Cancel) -> Result<Self> {
         let nodes = snapshot.tokens.extent() as usize;
         let connections = &snapshot.connections;
-        let links_of = |number: usize| {
-            cancel.poll()?;
-            let slots = connections.segment(number).live_slots();
-            Ok(slots.filter_map(|slot| Link::of(snapshot, row_at(number, slot))).collect::<Vec<_>>())
+        let width = BUCKET.max((nodes / 256).next_power_of_two());
+        let buckets = nodes.div_ceil(width);
+        let finder = snapshot.tokens.finder();
+        let runs = (4 * rayon::current_num_threads()).min(connections.segments());
+        let scatter = |run: usize| {
+            let numbers = run * connections.segments() / runs..(run + 1) * connections.segments() / runs;
+            let expected = numbers.clone().map(|number| connections.segment(number).live_len()).sum::<usize>();
+            let room = || -> Scattered {
+                (0..buckets).map(|_| Vec::with_capacity(expected / buckets + expected / buckets / 8)).collect()
+            };
+            let (mut outward, mut inward) = (room(), room());
+            for number in numbers {
+                cancel.check()?;
+                let segment = connections.segment(number);
+                let columns = segment.columns();
+                for slot in segment.live_slots() {
+                    let ends = (finder.find(columns.source.get(slot)), finder.find(columns.target.get(slot)));
+                    if let (Some(source), Some(target)) = ends {
+                        let (connection, kind) = (row_at(number, slot), columns.kind.get(slot));
+                        let link = Link { source, target, connection, kind };
+                        outward[source as usize / width].push((source, link.outward()));
+                        inward[target as usize / width].push((target, link.inward()));
+                    }
+                }
+            }
+            Ok((outward, inward))
         };
         let both = on_pool(cancel, || {
-            let links = (0..connections.segments()).into_par_iter().map(links_of).collect::<Result<Vec<_>>>()?;
-            let links = || links.iter().flatten();
-            let (outward, inward) = rayon::join(
-                || Compressed::build(nodes, links().map(|link| (link.source, link.outward())), cancel),
-                || Compressed::build(nodes, links().map(|link| (link.target, link.inward())), cancel),
-            );
-            Ok(Both { outward: outward?, inward: inward? })
+            let scattered = (0..runs).into_par_iter().map(scatter).collect::<Result<Vec<_>>>()?;
+            let (outward, inward): (Vec<Scattered>, Vec<Scattered>) = scattered.into_iter().unzip();
+            let outward = Compressed::build(nodes, width, &outward, cancel)?;
+            Ok(Both { outward, inward: Compressed::build(nodes, width, &inward, cancel)? })
         });
         Ok(Self { covered: connections.extent(), compressed: Arc::new(both?), ..Self::default() })
     }

@@ -9,10 +9,13 @@ pub mod neighbors;
 mod order;
 pub mod path;
 pub mod scan;
+#[cfg(test)]
+mod stops;
 pub mod within;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use parking_lot::{Condvar, Mutex};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -24,6 +27,7 @@ use crate::index::spatial;
 use crate::memory::Allowance;
 use crate::metric::Metric;
 use crate::snapshot::Snapshot;
+use crate::store::file;
 
 /// What an operation reads: one snapshot, and the metric in force for the session. And what bounds it.
 #[derive(Clone)]
@@ -40,9 +44,20 @@ pub struct View {
 
 /// Worker threads of the engine; its own, so that no host library's pool is blocked.
 pub fn pool() -> Option<&'static ThreadPool> {
-    static POOL: LazyLock<Option<ThreadPool>> =
-        LazyLock::new(|| ThreadPoolBuilder::new().thread_name(|i| format!("neurograph-{i}")).build().ok());
-    POOL.as_ref()
+    /// A pool, and the process that it was made in: a forked child has none of its threads.
+    struct Pool {
+        process: u64,
+        threads: Option<&'static ThreadPool>,
+    }
+    static POOL: ArcSwapOption<Pool> = ArcSwapOption::const_empty();
+    let process = file::process_generation();
+    if let Some(pool) = POOL.load().as_ref().filter(|pool| pool.process == process) {
+        return pool.threads;
+    }
+    let threads = ThreadPoolBuilder::new().thread_name(|i| format!("neurograph-{i}")).build().ok();
+    let threads = threads.map(|threads| &*Box::leak(Box::new(threads)));
+    POOL.store(Some(Arc::new(Pool { process, threads })));
+    threads
 }
 
 /// Run on the engine's threads; on the caller's alone if there are none to be had.

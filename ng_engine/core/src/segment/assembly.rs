@@ -126,6 +126,21 @@ impl<R: Record> Table<R> {
         Ok(table)
     }
 
+    /// Append dead rows up to this extent, in the place of rows that are lost.
+    pub(crate) fn pad(&mut self, extent: u32) -> Result<()> {
+        let padded = self.extent() < extent;
+        while self.extent() < extent {
+            let missing = (extent - self.extent()) as usize;
+            let mut dead = [u64::MAX; SEGMENT_ROWS / 64];
+            (0..missing.min(SEGMENT_ROWS)).for_each(|slot| dead[slot / 64] &= !(1 << (slot % 64)));
+            self.append(Segment::from_parts(R::columns(), missing.min(SEGMENT_ROWS), Some(dead), self.stamp)?)?;
+        }
+        if padded {
+            self.ids = Some(Arc::new(self.map_ids()?));
+        }
+        Ok(())
+    }
+
     fn append(&mut self, segment: Segment<R>) -> Result<()> {
         if !self.tail.is_empty() {
             if self.tail.len() != SEGMENT_ROWS {

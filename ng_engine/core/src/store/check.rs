@@ -22,7 +22,8 @@ impl Store {
         let mut follower = durable.follower.lock();
         let follower = follower.as_mut().ok_or_else(Self::closed)?;
         follower.look(|log| {
-            problems.extend(log.integrity()?.into_iter().map(|found| ("file".to_owned(), found)));
+            let found = note(&mut problems, "file", log.integrity())?.unwrap_or_default();
+            problems.extend(found.into_iter().map(|found| ("file".to_owned(), found)));
             check_segments(log, &mut problems, cancel)?;
             check_log(log, &mut problems, cancel)
         })?;

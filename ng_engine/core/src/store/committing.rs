@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::file::{Entry, Log};
+use super::file::{Entry, Log, Synchronous};
 use super::{Durable, Store, WriterGuard, checkpoint};
 use crate::commit::{Mark, Working};
 use crate::error::Result;
@@ -104,7 +104,9 @@ impl Store {
         self.publish(committing.working.finish());
         drop(applied);
         durable.figures.commits.fetch_add(count, Ordering::Relaxed);
-        durable.figures.syncs.fetch_add(1, Ordering::Relaxed);
+        if durable.file.synchronous() == Synchronous::Full {
+            durable.figures.syncs.fetch_add(1, Ordering::Relaxed);
+        }
         durable.keeper.wrote(bytes);
         if bulk {
             durable.keeper.checkpointed();
@@ -114,7 +116,12 @@ impl Store {
 
     fn publish(self: &Arc<Self>, snapshot: Snapshot) {
         let snapshot = Arc::new(snapshot);
-        self.current.store(snapshot.clone());
+        if planted!("index-after-ack") {
+            let (store, snapshot) = (self.clone(), snapshot.clone());
+            std::thread::spawn(move || store.current.store(snapshot));
+        } else {
+            self.current.store(snapshot.clone());
+        }
         self.tend(&snapshot);
     }
 }

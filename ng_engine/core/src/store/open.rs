@@ -55,7 +55,8 @@ impl Store {
     pub(super) fn open_file(path: &Path, options: &OpenOptions) -> Result<Arc<Self>> {
         if !options.read_only {
             let empty = Snapshot::new(Catalog::new(options.axes.as_deref())?);
-            file::create(path, &state::encode(&empty, list_checksum(std::iter::empty())))?;
+            let state = state::encode(&empty, list_checksum(std::iter::empty()));
+            file::create(path, &state, options.accept_history)?;
         }
         let how = file::Options {
             read_only: options.read_only,

@@ -20,10 +20,11 @@ pub(super) fn find_or_open(path: &Path, options: &OpenOptions) -> Result<Arc<Sto
     let mut open = OPEN.lock();
     open.retain(|(_, store)| store.strong_count() > 0);
     if let Some((device, inode)) = file::identity(path)? {
-        let place = (device, inode, options.read_only);
-        let known = open.iter().filter(|(p, _)| *p == place).find_map(|(_, store)| store.upgrade());
+        // Who only reads is content with a store that may be written.
+        let suits = |place: Place| place == (device, inode, false) || place == (device, inode, options.read_only);
         // A store that was inherited through a fork, or that is just being closed, is not joined.
-        if let Some(store) = known.filter(|store| store.join()) {
+        let joined = |store: &Weak<Store>| store.upgrade().filter(|store| store.join());
+        if let Some(store) = open.iter().filter(|(place, _)| suits(*place)).find_map(|(_, store)| joined(store)) {
             if let Err(error) = store.agrees(options) {
                 store.leave();
                 return Err(error);

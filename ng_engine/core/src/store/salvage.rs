@@ -160,16 +160,21 @@ fn without_state(log: &Reader<'_>, tokens: &[Segment<Token>], connections: &[Seg
     })
 }
 
-/// The log after the checkpoint, up to the first entry that cannot be repeated.
+/// The log after the checkpoint, up to the first entry that cannot be read; without changes of rows that are lost.
 fn replay(log: &Reader<'_>, working: &mut Working, lost: &mut Problems) {
     let after = working.snapshot().version;
     let newest = log.newest();
+    let mut left_out = 0;
     let read = log.entries(after, None, &mut |entry, _| {
         if redo::is_reload(&entry.payload) {
             return Err(Error::corrupted(format!("commit {} wrote segments that are not there", entry.version)));
         }
-        working.statement(|working| working.replay(&entry.payload))
+        left_out += working.statement(|working| working.replay_remains(&entry.payload))?;
+        Ok(())
     });
+    if left_out > 0 {
+        lost.push(("commits".to_owned(), format!("{left_out} changes of rows that are lost")));
+    }
     let why = match read {
         Ok(Coverage::Complete) => return,
         Ok(Coverage::Gone) => "it is missing".to_owned(),

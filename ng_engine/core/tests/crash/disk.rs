@@ -113,9 +113,8 @@ impl Watch {
         (state.hit, state.sync)
     }
 
-    /// Calls so far.
-    pub fn calls(&self) -> u64 {
-        whole(&self.state).calls
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     pub fn begun(&self, lane: u64, commits: u64) {

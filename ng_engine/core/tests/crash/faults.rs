@@ -11,6 +11,7 @@ use crate::child::{Child, argument, number, say};
 use crate::disk::{Fault, Watch, contents, restore};
 use crate::drive::{self, difference, read_all};
 use crate::figures::Figures;
+use crate::history::Other;
 use crate::model::{Mix, Model, commit};
 use crate::room::Room;
 use crate::seeds::{Rng, base_seed, soak};
@@ -65,13 +66,20 @@ impl Expected {
 }
 
 /// A run over a disk that fails; whether the fault was met.
-fn failing_run(directory: &Path, seed: u64, before: &Model, fault: Fault, n: u64) -> Result<bool, String> {
+fn failing_run(
+    directory: &Path,
+    seed: u64,
+    before: &Model,
+    fault: Fault,
+    n: u64,
+    other: &mut Other,
+) -> Result<bool, String> {
     let path = directory.join("world.ng");
     let watch = Watch::fail(directory, fault, n);
     let mut expected = Expected { sure: before.clone(), maybe: None, stopped: false };
     let ran = match drive::open(&path) {
         Ok(store) => {
-            let ran = commits(&store, &watch, seed, fault, &mut expected);
+            let ran = commits(&store, &watch, seed, fault, &mut expected, other);
             // The checkpoint on closing may fail: the log has everything.
             store.close();
             ran
@@ -99,6 +107,7 @@ fn commits(
     seed: u64,
     fault: Fault,
     expected: &mut Expected,
+    other: &mut Other,
 ) -> Result<(), String> {
     let mut failures = 0;
     for number in 0..COMMITS {
@@ -136,6 +145,14 @@ fn commits(
                 if failures == 2 {
                     watch.mend();
                 }
+                if fault == Fault::Full && error.sqlstate == "53100" {
+                    // What failed keeps nobody else from writing.
+                    let theirs = Rng::part(seed, 5, number).next() >> 1;
+                    other.tell(&format!("open {}", watch.directory().join("world.ng").display()))?;
+                    other.tell(&format!("commit {theirs}"))?;
+                    other.tell("close it")?;
+                    expected.sure.commit(&crate::model::commit(theirs, 0, 0, MIX));
+                }
             }
         }
         // Reads go on, and show nothing that is not surely committed.
@@ -156,6 +173,7 @@ fn typed(what: &str, error: &Error, watch: &Watch) -> Result<(), String> {
 fn every_failing_call_gives_a_typed_error_and_loses_nothing() {
     let seed = base_seed("faults");
     let mut figures = Figures::of("failing calls");
+    let mut other = Other::start();
     let room = Room::fast();
     for round in 0..if soak() { 12 } else { 2 } {
         let seed = Rng::part(seed, 0, round).next() >> 1;
@@ -166,7 +184,7 @@ fn every_failing_call_gives_a_typed_error_and_loses_nothing() {
             while missed < 3 {
                 n += 1;
                 restore(&files, room.path());
-                let hit = failing_run(room.path(), seed, &model, fault, n)
+                let hit = failing_run(room.path(), seed, &model, fault, n, &mut other)
                     .unwrap_or_else(|wrong| panic!("SEED={seed}, {fault:?} at call {n}: {wrong}"));
                 missed = if hit { 0 } else { missed + 1 };
                 figures.add("points", u64::from(hit));

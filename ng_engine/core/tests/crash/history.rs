@@ -35,16 +35,16 @@ pub fn serve() {
 }
 
 /// The other process.
-struct Other(Child);
+pub struct Other(Child);
 
 impl Other {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let child = Child::start("serve", &[]);
         assert!(child.heard(PATIENCE), "the other process does not start");
         Self(child)
     }
 
-    fn tell(&mut self, what: &str) -> Result<(), String> {
+    pub fn tell(&mut self, what: &str) -> Result<(), String> {
         let asked = writeln!(self.0.stdin.as_mut().unwrap(), "{what}");
         if asked.is_ok() && self.0.heard(PATIENCE) {
             Ok(())

@@ -1,6 +1,6 @@
 //! Damage that SQLite cannot see: rows that are missing, in another's place, or of another time, each whole in itself.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rusqlite::{Connection, params};
 
@@ -13,36 +13,73 @@ use crate::seeds::{Rng, base_seed, times};
 
 const MIX: Mix = Mix { alone: true, bulk: false };
 
-/// A closed store of several segments with a log behind its checkpoint, an earlier state of it, and what it holds.
-fn store(room: &Room, seed: u64) -> (PathBuf, PathBuf, Model) {
-    let (path, past) = (room.join("world.ng"), room.join("past"));
-    let store = drive::create(&path).unwrap();
-    let token = |i: u64| Token { kind: "word".into(), coords: [i as f32; 8], weight: 0.5, props: None };
-    let many = |from: u64| {
-        let ops = (from..from + 4_500).map(|i| Op::Put(format!("0.many{i}"), token(i))).collect();
-        Commit { ops, style: Style::Statement }
-    };
+/// A store of several segments with a log behind its checkpoint.
+struct Files {
+    /// As a killed process leaves it: what is in the log alone is in no segment.
+    now: PathBuf,
+    /// Earlier.
+    past: PathBuf,
+    /// What came of a copy made earlier, in which other things were then done: the same versions, rows and sizes.
+    other: PathBuf,
+    model: Model,
+}
+
+fn token(i: u64, place: f32) -> Token {
+    Token { kind: "word".into(), coords: [i as f32 + place; 8], weight: 0.5, props: None }
+}
+
+fn many(from: u64, place: f32) -> Commit {
+    let ops = (from..from + 4_500).map(|i| Op::Put(format!("0.many{i}"), token(i, place))).collect();
+    Commit { ops, style: Style::Statement }
+}
+
+fn store(room: &Room, seed: u64) -> Files {
+    let (past, now, other) = (room.join("past"), room.join("now"), room.join("other"));
     let mut model = Model::default();
-    let mut run = |commit: &Commit| {
-        drive::run(&store, commit).unwrap();
-        model.commit(commit);
-    };
-    run(&many(0));
-    (0..30).for_each(|number| run(&commit(seed, 0, number, MIX)));
-    store.checkpoint().unwrap();
+    {
+        let store = drive::create(&room.join("world.ng")).unwrap();
+        let mut run = |commit: &Commit| {
+            drive::run(&store, commit).unwrap();
+            model.commit(commit);
+        };
+        run(&many(0, 0.0));
+        (0..30).for_each(|number| run(&commit(seed, 0, number, MIX)));
+        store.close();
+    }
     restore(&contents(room.path()), &past);
-    run(&many(4_500));
-    (30..60).for_each(|number| run(&commit(seed, 0, number, MIX)));
-    store.checkpoint().unwrap();
-    (60..80).for_each(|number| run(&commit(seed, 0, number, MIX)));
-    // As a killed process leaves it: what is in the log alone is in no segment.
-    restore(&contents(room.path()), &room.join("now"));
-    store.close();
-    (room.join("now"), past, model)
+    for (place, to, number) in [(0.0, &now, 0), (1.0, &other, 1)] {
+        let branch = room.join(&format!("branch{number}"));
+        restore(&contents(&past), &branch);
+        let store = drive::open(&branch.join("world.ng")).unwrap();
+        let mut model_there = model.clone();
+        let mut run = |commit: &Commit| {
+            drive::run(&store, commit).unwrap();
+            model_there.commit(commit);
+        };
+        run(&many(4_500, place));
+        run(&many(100, place));
+        (30..60).for_each(|number| run(&commit(seed, 0, number, MIX)));
+        store.checkpoint().unwrap();
+        for number in 60..80 {
+            let moved = Op::Put("0.many7".into(), token(number, place));
+            run(&Commit { ops: vec![moved], style: Style::Statement });
+            run(&commit(seed, 0, number, MIX));
+        }
+        restore(&contents(&branch), to);
+        store.close();
+        if number == 0 {
+            model = model_there;
+        } else {
+            // Its rows must be read as they stand in the file: without its log.
+            restore(&contents(&branch), to);
+            break;
+        }
+    }
+    Files { now, past, other, model }
 }
 
 /// Change rows behind the store's back; what was done, and whether a check must find it.
-fn change(database: &Connection, past: &Path, rng: &mut Rng) -> rusqlite::Result<(String, bool)> {
+fn change(database: &Connection, files: &Files, rng: &mut Rng) -> rusqlite::Result<(String, bool)> {
     let number = |sql: &str| database.query_row(sql, [], |row| row.get::<_, i64>(0));
     let (first, last) =
         (number("SELECT min(version) FROM commit_log")?, number("SELECT max(version) FROM commit_log")?);
@@ -52,9 +89,11 @@ fn change(database: &Connection, past: &Path, rng: &mut Rng) -> rusqlite::Result
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     let place = *rng.pick(&segments);
-    database.execute("ATTACH ? AS past", params![past.to_string_lossy()])?;
+    for (name, directory) in [("past", &files.past), ("other", &files.other)] {
+        database.execute(&format!("ATTACH ? AS {name}"), params![directory.join("world.ng").to_string_lossy()])?;
+    }
     let took = |sql: &str, parameter: i64| database.execute(sql, [parameter]);
-    Ok(match rng.below(9) {
+    Ok(match rng.below(12) {
         0 => {
             took("DELETE FROM commit_log WHERE version = ?", version)?;
             (format!("commit {version} of {first}..={last} deleted"), version > first)
@@ -98,6 +137,16 @@ fn change(database: &Connection, past: &Path, rng: &mut Rng) -> rusqlite::Result
             database.execute(sql, [version, other])?;
             (format!("commit {version} is a copy of {other}"), version != other)
         }
+        8 => {
+            took("INSERT OR REPLACE INTO segment SELECT * FROM other.segment WHERE place = ?", place)?;
+            (format!("segment {place} as it is in a copy"), false)
+        }
+        9 | 10 => {
+            // One that must be replayed, if there is one.
+            let version = if rng.once_in(4) { version } else { last - rng.below(40) as i64 };
+            took("INSERT OR REPLACE INTO commit_log SELECT * FROM other.commit_log WHERE version = ?", version)?;
+            (format!("commit {version} as it is in a copy"), false)
+        }
         _ => {
             took("UPDATE segment SET version = version + 1 WHERE place = ?", place)?;
             (format!("segment {place} says it is newer"), true)
@@ -111,13 +160,13 @@ fn rows_of_another_place_or_time_are_told() {
     let mut rng = Rng::new(seed);
     let mut figures = Figures::of("rows missing, elsewhere, of another time");
     let room = Room::fast();
-    let (now, past, model) = store(&room, rng.next() >> 1);
-    let (files, damaged) = (contents(&now), room.join("damaged"));
+    let subject = store(&room, rng.next() >> 1);
+    let (files, damaged) = (contents(&subject.now), room.join("damaged"));
     for trial in 0..times(150, 3_000) {
         restore(&files, &damaged);
         let path = damaged.join("world.ng");
         let database = Connection::open(&path).unwrap();
-        let changed = change(&database, &past.join("world.ng"), &mut rng);
+        let changed = change(&database, &subject, &mut rng);
         drop(database);
         // Some changes are not to be had: the row is there already.
         let Ok((what, findable)) = changed else { continue };
@@ -130,7 +179,7 @@ fn rows_of_another_place_or_time_are_told() {
             }
             Ok(store) => {
                 let is = read_all(&store).unwrap_or_else(|wrong| panic!("{context}: {wrong}"));
-                assert!(is == model, "{context}: a wrong answer: {}", difference(&is, &model));
+                assert!(is == subject.model, "{context}: a wrong answer: {}", difference(&is, &subject.model));
                 let problems = store.check_file().unwrap();
                 assert!(!findable || !problems.is_empty(), "{context}: the check finds nothing");
                 figures.add("right", 1);

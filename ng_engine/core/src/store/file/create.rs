@@ -14,7 +14,7 @@ use super::connection::{Handle, TABLES};
 use super::failure;
 use super::header::{self, APPLICATION_ID, FORMAT, PAGE, Verdict};
 use super::locks::Byte;
-use super::mark::Mark;
+use super::mark::{self, Mark};
 use super::rows::Rows;
 use crate::error::{Error, Result};
 
@@ -41,8 +41,9 @@ pub fn identity(path: &Path) -> Result<Option<(u64, u64)>> {
 /// already, be it a store or not, or somebody else was faster.
 ///
 /// # Errors
-/// 53100, 58030, 58P01 (no such directory), 42501: nothing is left behind.
-pub fn create(path: &Path, state: &[u8]) -> Result<bool> {
+/// 53100, 58030, 58P01 (no such directory), 42501: nothing is left behind. XX001 for a file of 0 bytes whose mark says
+/// that a store was here, unless `accept_history`.
+pub fn create(path: &Path, state: &[u8], accept_history: bool) -> Result<bool> {
     // Through symbolic links, also to a file that is not there yet.
     let path = &resolve(path)?;
     if identity(path)?.is_none() {
@@ -51,10 +52,19 @@ pub fn create(path: &Path, state: &[u8]) -> Result<bool> {
     if fs::metadata(path).is_ok_and(|found| found.len() > 0 && !header::may_be_unfinished(path)) {
         return Ok(false);
     }
+    // Before the file is looked at: somebody else may be making the store at this moment, and committing to it.
+    let claimed = mark::of_any_store(path);
     let handle = Handle::open(path, false)?;
     match header::judge(path, &handle)? {
         Verdict::Store | Verdict::New => return Ok(false),
         Verdict::Empty | Verdict::Unfinished => {}
+    }
+    if let Some(version) = claimed.filter(|version| *version > 0 && !accept_history) {
+        let place = path.display();
+        return Err(Error::corrupted(format!(
+            "{place}: damaged: an empty file, though {version} commits were acknowledged"
+        ))
+        .hint("put a copy in its place, or begin anew with connect(accept_history=True)"));
     }
     initialise(path, &handle, state)
 }

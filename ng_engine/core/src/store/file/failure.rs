@@ -46,7 +46,10 @@ pub(super) fn sqlite(path: &Path, error: rusqlite::Error) -> Error {
 pub(super) fn system(path: &Path, error: &io::Error) -> Error {
     let message = format!("{}: {error}", path.display());
     match error.kind() {
-        io::ErrorKind::NotFound => Error::no_such_file(message),
+        _ if error.raw_os_error() == Some(libc::ELOOP) => Error::no_such_file(message),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
+            Error::no_such_file(message)
+        }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Error::not_allowed(message),
         io::ErrorKind::AlreadyExists => Error::duplicate_file(message),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::disk_full(message),

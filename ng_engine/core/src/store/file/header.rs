@@ -37,18 +37,17 @@ pub(super) enum Verdict {
 pub(super) fn judge(path: &Path, connection: &Connection) -> Result<Verdict> {
     let (size, header) = first_bytes(path, connection)?;
     let place = path.display();
+    let foreign = || Error::corrupted(format!("{place}: not a NeuroGraph store, or its first bytes are damaged"));
     if size == 0 {
-        return Ok(Verdict::Empty);
+        // SQLite takes a single byte for none.
+        let single = std::fs::metadata(path).is_ok_and(|found| found.len() == 1);
+        return if single { Err(foreign()) } else { Ok(Verdict::Empty) };
     }
     let at = |offset: usize| {
         u32::from_be_bytes([header[offset], header[offset + 1], header[offset + 2], header[offset + 3]])
     };
     if size < HEADER as u64 || header[..16] != *b"SQLite format 3\0" {
-        return if may_be_unfinished(path) {
-            Ok(Verdict::Unfinished)
-        } else {
-            Err(Error::corrupted(format!("{place}: not a NeuroGraph store, or its first bytes are damaged")))
-        };
+        return if may_be_unfinished(path) { Ok(Verdict::Unfinished) } else { Err(foreign()) };
     }
     if at(68) != APPLICATION_ID {
         return Err(Error::corrupted(format!("{place}: not a NeuroGraph store")));

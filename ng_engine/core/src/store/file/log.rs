@@ -159,9 +159,10 @@ impl Log {
     fn not_committed(&mut self, error: rusqlite::Error) -> Error {
         let undone = self.handle.is_autocommit() || self.handle.run("ROLLBACK").is_ok();
         let full = is_full(&error);
-        if !(full && planted!("lock-leaked")) {
-            self.unlock();
+        if full && planted!("lock-leaked") {
+            self.locked = false;
         }
+        self.unlock();
         let error = self.file.failed(error);
         if undone && full {
             // The last frame was not written whole, so no recovery takes it for a commit.

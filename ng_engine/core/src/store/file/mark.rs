@@ -45,6 +45,23 @@ pub(super) fn path_of(store: &Path) -> PathBuf {
     path.into()
 }
 
+/// A whole mark: of which store, and what it says.
+fn parse(file: &File) -> Option<([u8; 16], Acknowledged)> {
+    let mut record = [0; RECORD];
+    file.read_exact_at(&mut record, 0).ok()?;
+    let crc = u32::from_le_bytes(record[60..].try_into().ok()?);
+    if record[..8] != MAGIC || crc32fast::hash(&record[..60]) != crc {
+        return None;
+    }
+    let number = |at: usize| u64::from_le_bytes(record[at..at + 8].try_into().unwrap_or_default());
+    Some((record[8..24].try_into().ok()?, Acknowledged { generation: number(24), version: number(32) }))
+}
+
+/// The version that the mark beside a file says was acknowledged, of whichever store.
+pub(super) fn of_any_store(store: &Path) -> Option<u64> {
+    parse(&File::open(path_of(store)).ok()?).map(|(_, said)| said.version)
+}
+
 impl Mark {
     /// Open it, or make it; a reader does without where there is none.
     pub(super) fn open(store: &Path, uuid: [u8; 16], mode: u32, read_only: bool) -> Result<Option<Self>> {
@@ -78,14 +95,8 @@ impl Mark {
 
     /// What it says, if it is whole and this store's.
     pub(super) fn read(&self) -> Option<Acknowledged> {
-        let mut record = [0; RECORD];
-        self.file.read_exact_at(&mut record, 0).ok()?;
-        let crc = u32::from_le_bytes(record[60..].try_into().ok()?);
-        if record[..8] != MAGIC || record[8..24] != self.uuid || crc32fast::hash(&record[..60]) != crc {
-            return None;
-        }
-        let number = |at: usize| u64::from_le_bytes(record[at..at + 8].try_into().unwrap_or_default());
-        Some(Acknowledged { generation: number(24), version: number(32) })
+        let (uuid, said) = parse(&self.file)?;
+        (uuid == self.uuid).then_some(said)
     }
 
     /// Say it. A failure is nobody's loss: the mark then claims less than is true, or nothing.

@@ -5,7 +5,7 @@
 //! wrote, a [`Keeper`] moves the write-ahead log into the file.
 
 #[macro_use]
-mod faults;
+pub(super) mod faults;
 
 mod checksum;
 mod connection;
@@ -43,6 +43,13 @@ pub use reader::{Coverage, Reader, Sizes};
 pub use rows::Rows;
 
 use crate::error::{Error, Result};
+
+/// How many forks lie between the first process of this program and this one: what was made under another number
+/// belongs to another process.
+pub fn process_generation() -> u64 {
+    process::watch();
+    process::generation()
+}
 
 /// What a commit waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

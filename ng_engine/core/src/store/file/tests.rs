@@ -42,7 +42,7 @@ fn open(path: &Path) -> (Arc<File>, Log, Follower) {
 }
 
 fn made(scratch: &Scratch) -> (Arc<File>, Log, Follower) {
-    assert!(create(&scratch.store(), b"born").unwrap());
+    assert!(create(&scratch.store(), b"born", false).unwrap());
     open(&scratch.store())
 }
 

@@ -50,7 +50,7 @@ fn it_is_there_after_reopening() {
     }
     let uuid = file.uuid();
     drop((file, log, follower));
-    assert!(!create(&scratch.store(), b"other").unwrap());
+    assert!(!create(&scratch.store(), b"other", false).unwrap());
     let (file, _, mut follower) = open(&scratch.store());
     assert_eq!(file.uuid(), uuid);
     assert_eq!(follower.read(|reader| versions(reader, 0)).unwrap(), (Coverage::Complete, vec![1, 2, 3, 4, 5]));

@@ -69,7 +69,7 @@ impl Random {
 /// A store with a past, some of it in the file and some in its log; nothing is closed, as after a kill.
 fn lived(scratch: &Scratch, in_log: u64) -> BTreeMap<&'static str, Vec<u8>> {
     let path = scratch.store();
-    assert!(create(&path, &list(&[])).unwrap());
+    assert!(create(&path, &list(&[]), false).unwrap());
     let (file, mut log, _) = open(&path);
     let mut keeper = file.keeper().unwrap();
     for version in 1..=40 {

@@ -47,7 +47,7 @@ const FINISHED: u8 = 102;
 /// Make a store, commit with checkpoints in between, and tell of every success. A commit's segment, state and log row
 /// belong together.
 fn live(path: &Path, pipe: &Pipe) -> Result<()> {
-    create(path, &[0])?;
+    create(path, &[0], false)?;
     pipe.tell(MADE);
     let (file, mut log, _follower) = File::open(path, &Options::default())?;
     let mut keeper = file.keeper()?;
@@ -86,7 +86,7 @@ fn live(path: &Path, pipe: &Pipe) -> Result<()> {
 fn judge(path: &Path, told: &[u8], case: &str) -> u64 {
     let acknowledged = told.iter().copied().filter(|&told| told < MADE).max().unwrap_or(0);
     if !told.contains(&MADE) {
-        match create(path, &[0]) {
+        match create(path, &[0], false) {
             Ok(_) => {}
             Err(error) => panic!("{case}: {error}"),
         }

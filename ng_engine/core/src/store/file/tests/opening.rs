@@ -22,7 +22,7 @@ fn listing(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 fn what_is_not_ours_is_refused_untouched() {
     let scratch = Scratch::new();
     let path = scratch.store();
-    assert!(create(&path, b"born").unwrap());
+    assert!(create(&path, b"born", false).unwrap());
     let whole = fs::read(&path).unwrap();
     let changed = |at: usize, bytes: &[u8]| {
         let mut changed = whole.clone();
@@ -48,7 +48,7 @@ fn what_is_not_ours_is_refused_untouched() {
         let path = directory.join("world.ng");
         fs::write(&path, content).unwrap();
         let before = listing(&directory);
-        assert!(!matches!(create(&path, b"born"), Ok(true)), "case {index}");
+        assert!(!matches!(create(&path, b"born", false), Ok(true)), "case {index}");
         let error = refused(&path);
         assert_eq!(error.sqlstate, *sqlstate, "case {index}: {error}");
         // A file cut behind a sound header is found out by SQLite, which makes its log first.
@@ -64,10 +64,10 @@ fn paths_that_lead_nowhere() {
     let scratch = Scratch::new();
     assert_eq!(refused(&scratch.0.join("none.ng")).sqlstate, "58P01");
     assert_eq!(refused(&scratch.0).sqlstate, "58P01");
-    assert_eq!(create(&scratch.0, b"").unwrap_err().sqlstate, "58P01");
-    assert_eq!(create(&scratch.0.join("none/world.ng"), b"").unwrap_err().sqlstate, "58P01");
+    assert_eq!(create(&scratch.0, b"", false).unwrap_err().sqlstate, "58P01");
+    assert_eq!(create(&scratch.0.join("none/world.ng"), b"", false).unwrap_err().sqlstate, "58P01");
     std::os::unix::fs::symlink("loop.ng", scratch.0.join("loop.ng")).unwrap();
-    assert!(create(&scratch.0.join("loop.ng"), b"").is_err());
+    assert!(create(&scratch.0.join("loop.ng"), b"", false).is_err());
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn one_file_has_one_identity() {
     let link = scratch.0.join("link.ng");
     std::os::unix::fs::symlink("world.ng", &link).unwrap();
     assert_eq!(identity(&link).unwrap(), None);
-    assert!(create(&link, b"born").unwrap(), "through a link to where nothing is yet");
+    assert!(create(&link, b"born", false).unwrap(), "through a link to where nothing is yet");
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     let hard = scratch.0.join("hard.ng");
     fs::hard_link(&path, &hard).unwrap();
@@ -97,8 +97,8 @@ fn an_empty_file_becomes_a_store() {
     fs::write(&path, b"").unwrap();
     let inode = identity(&path).unwrap();
     assert_eq!(refused(&path).sqlstate, "58P01");
-    assert!(create(&path, b"born").unwrap());
-    assert!(!create(&path, b"again").unwrap());
+    assert!(create(&path, b"born", false).unwrap());
+    assert!(!create(&path, b"again", false).unwrap());
     assert_eq!(identity(&path).unwrap(), inode, "in place");
     let (_, _, mut follower) = open(&path);
     assert_eq!(follower.read(|reader| reader.state()).unwrap(), b"born");
@@ -117,7 +117,7 @@ fn an_unfinished_first_write_is_taken_back() {
         fs::write(&path, half).unwrap();
         fs::write(scratch.0.join("world.ng-journal"), &journal).unwrap();
         assert_eq!(refused(&path).sqlstate, "58P01");
-        assert!(create(&path, b"born").unwrap());
+        assert!(create(&path, b"born", false).unwrap());
         let (_, _, mut follower) = open(&path);
         assert_eq!(follower.read(|reader| reader.state()).unwrap(), b"born");
         for (path, _) in listing(&scratch.0) {
@@ -143,7 +143,7 @@ fn one_of_many_makes_the_store() {
             .map(|number| {
                 let path = path.clone();
                 std::thread::spawn(move || {
-                    let made = create(&path, &[number]).unwrap();
+                    let made = create(&path, &[number], false).unwrap();
                     let (_, mut log, mut follower) = open(&path);
                     log.begin(Duration::from_secs(10), &mut || Ok(())).unwrap();
                     let (version, chain) = log.read(|reader| reader.tail()).unwrap();
@@ -173,7 +173,7 @@ fn a_log_without_its_file_is_put_aside() {
     commit(&mut log).unwrap();
     drop(log);
     fs::remove_file(&path).unwrap();
-    assert!(create(&path, b"new").unwrap());
+    assert!(create(&path, b"new", false).unwrap());
     let (_, _, mut follower) = open(&path);
     assert_eq!(follower.read(|reader| Ok((reader.newest()?, reader.state()?))).unwrap(), (0, b"new".to_vec()));
     let lost = scratch.0.join(format!("world.ng-wal.lost-{}", std::process::id()));
