@@ -260,7 +260,7 @@ fn a_store_on_a_read_only_medium_is_read() {
     let scratch = Scratch::new();
     let Some(mount) = Mount::new(scratch.0.join("medium"), "size=4m") else { return };
     let path = mount.0.join("a ?%b.ng");
-    assert!(create(&path, b"born").unwrap());
+    assert!(create(&path, b"born", false).unwrap());
     let (file, mut log, follower) = open(&path);
     commit(&mut log).unwrap();
     log.truncate_wal().unwrap();
@@ -285,7 +285,7 @@ fn a_full_disk_is_told_and_gets_over() {
     let scratch = Scratch::new();
     let Some(mount) = Mount::new(scratch.0.join("small"), "size=1m") else { return };
     let path = mount.0.join("world.ng");
-    assert!(create(&path, b"born").unwrap());
+    assert!(create(&path, b"born", false).unwrap());
     let (file, mut log, mut follower) = open(&path);
     commit(&mut log).unwrap();
     let filler = mount.0.join("filler");
