@@ -24,9 +24,12 @@ struct Files {
     model: Model,
 }
 
+fn token(i: u64, place: f32) -> Token {
+    Token { kind: "word".into(), coords: [i as f32 + place; 8], weight: 0.5, props: None }
+}
+
 fn many(from: u64, place: f32) -> Commit {
-    let token = |i: u64| Token { kind: "word".into(), coords: [i as f32 + place; 8], weight: 0.5, props: None };
-    let ops = (from..from + 4_500).map(|i| Op::Put(format!("0.many{i}"), token(i))).collect();
+    let ops = (from..from + 4_500).map(|i| Op::Put(format!("0.many{i}"), token(i, place))).collect();
     Commit { ops, style: Style::Statement }
 }
 
@@ -57,8 +60,11 @@ fn store(room: &Room, seed: u64) -> Files {
         run(&many(100, place));
         (30..60).for_each(|number| run(&commit(seed, 0, number, MIX)));
         store.checkpoint().unwrap();
-        run(&many(200, place));
-        (60..80).for_each(|number| run(&commit(seed, 0, number, MIX)));
+        for number in 60..80 {
+            let moved = Op::Put("0.many7".into(), token(number, place));
+            run(&Commit { ops: vec![moved], style: Style::Statement });
+            run(&commit(seed, 0, number, MIX));
+        }
         restore(&contents(&branch), to);
         store.close();
         if number == 0 {
@@ -137,7 +143,7 @@ fn change(database: &Connection, files: &Files, rng: &mut Rng) -> rusqlite::Resu
         }
         9 | 10 => {
             // One that must be replayed, if there is one.
-            let version = if rng.once_in(4) { version } else { last - rng.below(21) as i64 };
+            let version = if rng.once_in(4) { version } else { last - rng.below(40) as i64 };
             took("INSERT OR REPLACE INTO commit_log SELECT * FROM other.commit_log WHERE version = ?", version)?;
             (format!("commit {version} as it is in a copy"), false)
         }

@@ -52,12 +52,14 @@ pub fn create(path: &Path, state: &[u8], accept_history: bool) -> Result<bool> {
     if fs::metadata(path).is_ok_and(|found| found.len() > 0 && !header::may_be_unfinished(path)) {
         return Ok(false);
     }
+    // Before the file is looked at: somebody else may be making the store at this moment, and committing to it.
+    let claimed = mark::of_any_store(path);
     let handle = Handle::open(path, false)?;
     match header::judge(path, &handle)? {
         Verdict::Store | Verdict::New => return Ok(false),
         Verdict::Empty | Verdict::Unfinished => {}
     }
-    if let Some(version) = mark::of_any_store(path).filter(|version| *version > 0 && !accept_history) {
+    if let Some(version) = claimed.filter(|version| *version > 0 && !accept_history) {
         let place = path.display();
         return Err(Error::corrupted(format!(
             "{place}: damaged: an empty file, though {version} commits were acknowledged"
