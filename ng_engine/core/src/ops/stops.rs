@@ -113,19 +113,19 @@ fn reads() -> Vec<(&'static str, u64, Read)> {
         ("nearest of many", 64, Box::new(move |view| rows(nearest_batch(view, &many, &all(Some(3)))))),
         ("within of many", 64, Box::new(move |view| rows(within_batch(view, &more, 0.1, &Search::default())))),
         ("box", 3, Box::new(|view| rows(within_box(view, &[0.0; 8], &[0.9; 8], &Scan::default())))),
-        ("scan", 12, Box::new(filtered(None))),
+        ("scan", 4, Box::new(filtered(None))),
         (
             "scan of connections",
-            11,
+            3,
             Box::new(|view| {
                 let predicate = heavy();
                 let wanted = Scan { predicate: Some(&predicate), ..Scan::default() };
                 rows(scan(view, TableKind::Connections, &wanted))
             }),
         ),
-        ("list", 12, Box::new(|view| list(&view.snapshot.tokens, Some(5), 7, &view.cancel).map(|rows| rows.len()))),
-        ("count", 11, Box::new(|view| count(view, TableKind::Tokens, Some(&heavy())))),
-        ("bounds", 11, Box::new(|view| bounds(view).map(|bounds| bounds.iter().count()))),
+        ("list", 4, Box::new(|view| list(&view.snapshot.tokens, Some(5), 7, &view.cancel).map(|rows| rows.len()))),
+        ("count", 3, Box::new(|view| count(view, TableKind::Tokens, Some(&heavy())))),
+        ("bounds", 3, Box::new(|view| bounds(view).map(|bounds| bounds.iter().count()))),
         (
             "lookup",
             12,
