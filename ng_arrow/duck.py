@@ -286,6 +286,8 @@ class Tail:
             if isinstance(error, MemoryError):
                 return from_sqlstate("53200", "out of memory", LESS)
             return error
+        if kind == "ConnectionException" and self._closed:
+            return InterfaceError("the database is closed")
         if kind in ("InternalException", "FatalException"):
             self._forget_instance()
         functions: list[str] = []

@@ -1,7 +1,7 @@
 """What the processes do that the crash tests start, stop, kill and fork: `python crash_jobs.py JOB ARGUMENT…`.
 
-`nursery` imports the SDK once and forks a process for every line of JSON it reads, before any store is open in
-it: so a process costs milliseconds. Acknowledgements are written after the call has returned, never before.
+`nursery` imports the SDK once and forks a process for every line of JSON it reads, before any file is open in it:
+so a process costs milliseconds. Acknowledgements are written after the call has returned, never before.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def hold(path: str) -> None:
 def meddle(path: str, seed: str) -> None:
     """Hold the store, and treat its file as anybody may: hash it, copy it, open it with SQLite; then wait to be killed.
 
-    Every line read from stdin is an order: ``commit N`` or ``meddle``.
+    Every line read from stdin is an order: ``commit N``, ``hash`` or ``sqlite``.
     """
     db = ng.connect(path)
     say("ready")
@@ -172,11 +172,12 @@ def meddle(path: str, seed: str) -> None:
         order, _, argument = line.strip().partition(" ")
         if order == "commit":
             apply(db, int(seed), int(argument))
-        else:
+        elif order == "hash":
             for name in (path, f"{path}-wal", f"{path}-shm", f"{path}-mark"):
                 if os.path.exists(name):
                     with open(name, "rb") as file:
                         hashlib.sha256(file.read()).digest()
+        else:
             foreign = sqlite3.connect(path)
             foreign.execute("SELECT count(*) FROM sqlite_master").fetchall()
             foreign.close()
@@ -323,6 +324,12 @@ def leave(path: str, how: str) -> None:
 def nursery() -> None:
     """Fork a process for each order ``{"job", "arguments", "stdin", "stdout"}``; answer with its number."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with ng.connect() as db:
+        # What a process does only once, such as reading the grammar, is done before they are forked.
+        apply(db, 1, 0)
+        db.execute("UPDATE tokens SET weight = $w WHERE key = $k", {"w": 0.5, "k": "none"})
+        held(db)
+    say("ready")
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()

@@ -11,6 +11,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,6 +64,7 @@ class Nursery:
         self._process = subprocess.Popen(
             [sys.executable, JOBS, "nursery"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        assert self._process.stdout and self._process.stdout.readline() == "ready\n"
 
     def start(self, job: str, *arguments: object) -> Process:
         assert self._process.stdin and self._process.stdout
@@ -88,6 +90,16 @@ class Nursery:
 @pytest.fixture(scope="session")
 def soak() -> bool:
     return "SOAK" in os.environ
+
+
+@pytest.fixture
+def fast(tmp_path: Path) -> Iterator[Path]:
+    """A directory in memory, where nothing depends on real syncs: kill −9 leaves what was written."""
+    if not os.path.isdir("/dev/shm"):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="neurograph-crash-", dir="/dev/shm") as directory:
+        yield Path(directory)
 
 
 @pytest.fixture(scope="session")

@@ -14,23 +14,23 @@ import neurograph as ng
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
-    """A disk of six megabytes."""
+    """A disk of sixteen megabytes."""
     place = tmp_path / "small"
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", place], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", place], capture_output=True, check=False
     )
     if mounted.returncode:
         pytest.skip("no small disk can be mounted here")
     yield place
-    subprocess.run(["umount", place], check=True)
+    subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def test_a_full_disk_fails_one_transaction_and_nothing_else(small: Path) -> None:
     path, ballast = small / "world.ng", small / "ballast"
     with ng.connect(path) as db:
         db.tokens.create(key="first", coords=jobs.ORIGIN)
-        ballast.write_bytes(b"x" * (3 << 20))
+        ballast.write_bytes(b"x" * (12 << 20))
         stored = 1
         with pytest.raises(ng.Error) as full:
             for n in range(10_000):
@@ -60,7 +60,7 @@ def test_a_full_disk_fails_one_transaction_and_nothing_else(small: Path) -> None
 
 
 def test_a_disk_that_is_full_from_the_start(small: Path) -> None:
-    (small / "ballast").write_bytes(b"x" * ((6 << 20) - 8192))
+    (small / "ballast").write_bytes(b"x" * ((16 << 20) - 8192))
     with pytest.raises(ng.Error) as full:
         ng.connect(small / "world.ng")
     assert full.value.sqlstate == "53100"

@@ -14,9 +14,9 @@ import pytest
 
 
 def test_nothing_acknowledged_is_lost(
-    tmp_path: Path, nursery: Any, rng: random.Random, soak: bool, figures: Callable[..., None]
+    fast: Path, nursery: Any, rng: random.Random, soak: bool, figures: Callable[..., None]
 ) -> None:
-    path, seed, done, model = tmp_path / "world.ng", rng.randrange(1 << 40), 0, jobs.empty()
+    path, seed, done, model = fast / "world.ng", rng.randrange(1 << 40), 0, jobs.empty()
     kills = 2_000 if soak else 80
     for _ in range(kills):
         child = nursery.start("history", path, seed, done)

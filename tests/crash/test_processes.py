@@ -114,8 +114,9 @@ def test_a_waiting_writer_gets_its_turn(tmp_path: Path, nursery: Any) -> None:
 
 
 @pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("means", ["hash", "sqlite"])
 def test_a_file_opened_by_other_means_in_the_holding_process(
-    tmp_path: Path, nursery: Any, killed: bool
+    tmp_path: Path, nursery: Any, means: str, killed: bool
 ) -> None:
     """POSIX drops a process's locks when it closes any handle of a file; the next process must not unlink the WAL."""
     import subprocess
@@ -139,14 +140,14 @@ def test_a_file_opened_by_other_means_in_the_holding_process(
     model = jobs.empty()
     for n in range(120):
         if n % 40 == 20:
-            order("meddle")
+            order(means)
             # Another process comes, and goes as the last one: or so it believes.
             assert told(nursery.run("dump", path)) == model
             nursery.run("commit", path, 3, n, 1)
         else:
             order(f"commit {n}")
         model = jobs.model_of(model, 3, n)
-    order("meddle")
+    order(means)
     if killed:
         holder.kill()
     holder.communicate()

@@ -1,6 +1,7 @@
 """Stores in files: opening, finding them again, what is refused and what is left behind."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -234,6 +235,42 @@ def test_somebody_elses_sqlite_file_is_refused_untouched(tmp_path: Path) -> None
     assert bytes_of(file) == before and os.listdir(tmp_path) == ["other.db"]
 
 
+def test_a_newer_format_is_refused_untouched(world: Path) -> None:
+    # SQLite's user_version, which is the format of the store.
+    content = bytearray(world.read_bytes())
+    content[60:64] = (999).to_bytes(4, "big")
+    world.write_bytes(content)
+    for read_only in (False, True):
+        assert state_of(lambda flag=read_only: ng.connect(world, read_only=flag)) == "0A000"  # type: ignore[misc]
+    assert world.read_bytes() == content
+
+
+def test_an_older_copy_in_the_stores_place_is_noticed(world: Path, tmp_path: Path) -> None:
+    shutil.copy(world, tmp_path / "older")
+    with ng.connect(world) as db:
+        db.tokens.create(key="c", coords=ZERO)
+    shutil.copy(tmp_path / "older", world)
+    for read_only in (False, True):
+        with pytest.raises(ng.InternalError, match="accept_history") as caught:
+            ng.connect(world, read_only=read_only)
+        assert caught.value.sqlstate == "XX001"
+    with ng.connect(world, accept_history=True) as db:
+        assert db.tokens.count() == 2 and db.check()["ok"]
+    with ng.connect(world) as db:  # it has been accepted for good
+        db.tokens.create(key="d", coords=ZERO)
+        assert db.tokens.count() == 3
+
+
+def test_a_moved_store_is_the_same_store(world: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    for file in tmp_path.glob("world.ng*"):
+        file.rename(tmp_path / "new" / file.name.replace("world", "moved"))
+    with ng.connect(tmp_path / "new" / "moved.ng") as db:
+        assert db.tokens.count() == 2 and db.check()["ok"]
+    with ng.connect(world) as db:
+        assert db.tokens.count() == 0
+
+
 def test_an_empty_file_is_a_new_store(tmp_path: Path) -> None:
     file = tmp_path / "world.ng"
     file.touch()
@@ -361,6 +398,17 @@ def test_one_file_is_one_store_under_every_name(world: Path, tmp_path: Path) -> 
     assert stores[2].tokens.count() == 7
     for db in stores:
         db.close()
+
+
+def test_a_store_has_one_setting_of_synchronous_in_a_process(world: Path) -> None:
+    with ng.connect(world, synchronous="normal") as db:
+        assert state_of(lambda: ng.connect(world)) == "22023"
+        with ng.connect(world, read_only=True) as reader, ng.connect(world, synchronous="normal") as other:
+            other.execute("SET synchronous = off")
+            assert db.execute("SHOW synchronous").fetchall() == [("off",)]
+            assert reader.tokens.count() == 2
+    with ng.connect(world) as db:
+        assert db.execute("SHOW synchronous").fetchall() == [("full",)]
 
 
 def test_a_hard_link_is_the_same_store(world: Path, tmp_path: Path) -> None:

@@ -268,9 +268,9 @@ def test_nodes_are_frozen_and_can_be_copied():
     ids=lambda text: f"{text[:12]}… {len(text)}",
 )
 def test_too_deep_or_too_long_is_54001_at_once(text):
-    began = time.perf_counter()
+    began = time.process_time()  # the machine may be busy with other things
     error = refusal(text)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
     assert error.sqlstate == "54001"
     assert isinstance(error, NgqlSyntaxError)
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::checkpoint::sum;
 use super::codec::{self, Stored};
-use super::file::{Coverage, Reader, SegmentHead};
+use super::file::{Coverage, File, Options, Reader, SegmentHead};
 use super::{Store, state};
 use crate::cancel::Cancel;
 use crate::connection::Connection;
@@ -19,8 +19,9 @@ impl Store {
     pub fn check_file(self: &Arc<Self>, cancel: &Cancel) -> Result<Problems> {
         let Some(durable) = &self.durable else { return Ok(Vec::new()) };
         let mut problems = Vec::new();
-        let mut follower = durable.follower.lock();
-        let follower = follower.as_mut().ok_or_else(Self::closed)?;
+        // With a connection of its own: it takes its time, and nobody who asks for news is to wait for it.
+        let options = Options { read_only: true, accept_history: true, ..Options::default() };
+        let (_file, _log, mut follower) = File::open(durable.file.path(), &options)?;
         follower.look(|log| {
             let found = note(&mut problems, "file", log.integrity())?.unwrap_or_default();
             problems.extend(found.into_iter().map(|found| ("file".to_owned(), found)));

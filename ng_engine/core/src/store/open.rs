@@ -129,7 +129,8 @@ impl Store {
     /// 22023 if a store that is open already cannot be had as these options say.
     pub(super) fn agrees(&self, options: &OpenOptions) -> Result<()> {
         let Some(durable) = &self.durable else { return Ok(()) };
-        if durable.file.synchronous() != options.synchronous {
+        // Who only reads waits for no sync.
+        if !options.read_only && durable.file.synchronous() != options.synchronous {
             return Err(Error::invalid_value("the store is open in this process with another setting of synchronous")
                 .hint("it is one store, and has one: SET synchronous changes it"));
         }

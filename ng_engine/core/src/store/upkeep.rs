@@ -15,9 +15,9 @@ use crate::error::{Error, Result};
 const HISTORY_BYTES: u64 = 4 << 20;
 
 impl Durable {
-    /// Drop the log that segments cover, but for the history kept: so many versions, within a tenth of the store.
+    /// Drop the log that segments cover, but for the history kept: so many versions, within a twentieth of the store.
     pub(super) fn trim(&self, log: &mut Log, version: u64) -> Result<()> {
-        let keep_bytes = HISTORY_BYTES.max(self.file.bytes().0 / 10);
+        let keep_bytes = HISTORY_BYTES.max(self.file.bytes().0 / 20);
         log.trim(version, self.options.history_versions, keep_bytes)
     }
 }

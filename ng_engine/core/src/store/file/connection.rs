@@ -28,7 +28,7 @@ pub(super) const TABLES: [(&str, &str); 3] = [
 ];
 
 /// The log beside the file is cut to this when it begins anew.
-const JOURNAL_LIMIT: i64 = 16 << 20;
+const JOURNAL_LIMIT: i64 = 4 << 20;
 
 /// A connection that only the process that made it closes.
 pub(super) struct Handle {
@@ -42,6 +42,20 @@ impl Handle {
         super::vfs::install();
         let access = if read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
         Self::with_flags(path, access)
+    }
+
+    /// Open a file that nothing and nobody changes, as on a read-only medium: without a log, without locks.
+    pub(super) fn open_still(path: &Path) -> Result<Self> {
+        super::vfs::install();
+        let mut name = String::from("file:");
+        for byte in path.as_os_str().as_encoded_bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => name.push(*byte as char),
+                byte => name.push_str(&format!("%{byte:02x}")),
+            }
+        }
+        name.push_str("?immutable=1");
+        Self::with_flags(Path::new(&name), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
     }
 
     /// Open a file, or make it: only for files that nobody else knows of.

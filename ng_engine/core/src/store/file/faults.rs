@@ -31,8 +31,7 @@ pub(crate) use active::{calls, planted};
 mod active {
     use std::ffi::{c_int, c_void};
     use std::io;
-    use std::sync::atomic::{AtomicU64, Ordering};
-    use std::sync::{LazyLock, RwLock};
+    use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
     use rusqlite::ffi;
 
@@ -60,8 +59,8 @@ mod active {
         failures: Vec<(Option<Call>, Effect, u64)>,
     }
 
-    static PLAN: LazyLock<RwLock<Plan>> =
-        LazyLock::new(|| RwLock::new(Plan::read(&std::env::var("NG_FAULT").unwrap_or_default())));
+    /// Never freed, and without a lock: a forked child would inherit it locked.
+    static PLAN: AtomicPtr<Plan> = AtomicPtr::new(std::ptr::null_mut());
     static COUNTS: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
 
     impl Plan {
@@ -98,17 +97,29 @@ mod active {
         Some((call, effect, count.parse().ok()?))
     }
 
+    fn plan() -> &'static Plan {
+        let known = PLAN.load(Ordering::Acquire);
+        // SAFETY: null, or a plan that is never freed.
+        if let Some(plan) = unsafe { known.as_ref() } {
+            return plan;
+        }
+        let read = Box::leak(Box::new(Plan::read(&std::env::var("NG_FAULT").unwrap_or_default())));
+        match PLAN.compare_exchange(std::ptr::null_mut(), read, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => read,
+            // SAFETY: somebody else's, never freed.
+            Err(first) => unsafe { &*first },
+        }
+    }
+
     /// Whether this bug is planted.
     pub(crate) fn planted(name: &str) -> bool {
-        PLAN.read().is_ok_and(|plan| plan.bugs.iter().any(|bug| bug == name))
+        plan().bugs.iter().any(|bug| bug == name)
     }
 
     /// Replace what `NG_FAULT` said, and count from 1 again; gives the calls before: writes, syncs, truncations, all.
     #[cfg(test)]
     pub(crate) fn arm(text: &str) -> [u64; 4] {
-        if let Ok(mut plan) = PLAN.write() {
-            *plan = Plan::read(text);
-        }
+        PLAN.store(Box::leak(Box::new(Plan::read(text))), Ordering::Release);
         COUNTS.each_ref().map(|count| count.swap(0, Ordering::SeqCst))
     }
 
@@ -116,7 +127,6 @@ mod active {
     fn due(call: Call) -> Option<Effect> {
         let mine = COUNTS[call as usize].fetch_add(1, Ordering::SeqCst) + 1;
         let all = COUNTS[3].fetch_add(1, Ordering::SeqCst) + 1;
-        let plan = PLAN.read().ok()?;
         let due = |&&(which, effect, at): &&(Option<Call>, Effect, u64)| {
             let count = match which {
                 None => all,
@@ -125,7 +135,7 @@ mod active {
             };
             count == at || effect == Effect::Full && count > at && call == Call::Write
         };
-        let effect = plan.failures.iter().find(due)?.1;
+        let effect = plan().failures.iter().find(due)?.1;
         if effect == Effect::Kill {
             kill();
         }

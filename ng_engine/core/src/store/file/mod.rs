@@ -128,7 +128,9 @@ impl File {
         let identity = identity(path)?.ok_or_else(missing)?;
         let path = create::resolve(path)?;
         let read_only = options.read_only;
-        let handle = Handle::open(&path, read_only)?;
+        let still = read_only && is_still(&path)?;
+        let connect = |path: &Path| if still { Handle::open_still(path) } else { Handle::open(path, read_only) };
+        let handle = connect(&path)?;
         let verdict = header::judge(&path, &handle)?;
         if matches!(verdict, Verdict::Empty | Verdict::Unfinished) {
             return Err(Error::no_such_file(format!("{}: an empty file, no store yet", path.display())));
@@ -161,7 +163,7 @@ impl File {
             poisoned: AtomicBool::new(false),
             path,
         });
-        let follower = Handle::open(&file.path, read_only)?;
+        let follower = connect(&file.path)?;
         follower.settle(&file.path, options.synchronous)?;
         follower.busy_timeout(create::PATIENCE).map_err(|error| failure::sqlite(&file.path, error))?;
         #[cfg(feature = "faults")]
@@ -301,6 +303,21 @@ impl File {
             mark.write(accepted).map_err(|error| failure::system(&self.path, &error))
         })
     }
+}
+
+/// Whether a file that is opened for reading has no log, and none can be made beside it: SQLite would refuse it.
+fn is_still(path: &Path) -> Result<bool> {
+    if fs::metadata(with_ending(path, "-wal")).is_ok_and(|found| found.len() > 0) {
+        return Ok(false);
+    }
+    let handle = Handle::open(path, true)?;
+    if header::judge(path, &handle)? != Verdict::Store {
+        return Ok(false);
+    }
+    Ok(handle.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).is_err_and(|error| {
+        use rusqlite::ErrorCode::{CannotOpen, ReadOnly};
+        matches!(error.sqlite_error_code(), Some(CannotOpen | ReadOnly))
+    }))
 }
 
 /// Switch to the write-ahead log, unless it is there; read back.

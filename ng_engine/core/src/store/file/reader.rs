@@ -45,9 +45,10 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The version of the latest commit, 0 if there was none. The log always keeps its latest row.
+    /// The version of the latest commit, 0 if there was none: the log always keeps its latest row. Its sum is checked
+    /// by whoever reads the row, [`Self::tail`] and [`Self::entries`].
     pub fn newest(&self) -> Result<u64> {
-        Ok(self.tail()?.0)
+        Ok(self.number("SELECT max(version) FROM commit_log")?.unwrap_or(0))
     }
 
     /// The version and the chain's sum of the latest commit: what the next one is appended to.
@@ -63,8 +64,12 @@ impl Reader<'_> {
 
     /// The oldest version that the log still has.
     pub fn oldest(&self) -> Result<Option<u64>> {
+        self.number("SELECT min(version) FROM commit_log")
+    }
+
+    fn number(&self, sql: &'static str) -> Result<Option<u64>> {
         self.connection
-            .prepare_cached("SELECT min(version) FROM commit_log")
+            .prepare_cached(sql)
             .and_then(|mut statement| statement.query_row([], |row| row.get::<_, Option<i64>>(0)))
             .map_err(|error| self.failed(error))?
             .map(|version| self.version(version))

@@ -236,3 +236,78 @@ fn a_mark_that_is_torn_or_of_another_store_says_nothing() {
     let (file, _, _) = open(&path);
     assert_eq!(file.acknowledged(), None);
 }
+
+/// A file system of its own in memory, for as long as the test runs; none where that is not allowed.
+struct Mount(PathBuf);
+
+impl Mount {
+    fn new(path: PathBuf, options: &str) -> Option<Self> {
+        fs::create_dir_all(&path).unwrap();
+        let mount =
+            std::process::Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path).output();
+        mount.is_ok_and(|output| output.status.success()).then_some(Self(path))
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn a_store_on_a_read_only_medium_is_read() {
+    let scratch = Scratch::new();
+    let Some(mount) = Mount::new(scratch.0.join("medium"), "size=4m") else { return };
+    let path = mount.0.join("a ?%b.ng");
+    assert!(create(&path, b"born", false).unwrap());
+    let (file, mut log, follower) = open(&path);
+    commit(&mut log).unwrap();
+    log.truncate_wal().unwrap();
+    drop((file, log, follower));
+    let lone = mount.0.join("lone.ng");
+    fs::copy(&path, &lone).unwrap();
+    let status = std::process::Command::new("mount").args(["-o", "remount,ro"]).arg(&mount.0).status().unwrap();
+    assert!(status.success());
+    for path in [&path, &lone] {
+        let options = Options { read_only: true, ..Options::default() };
+        let (file, mut log, mut follower) = File::open(path, &options).unwrap();
+        assert_eq!(follower.read(|reader| versions(reader, 0)).unwrap().1, [1]);
+        assert_eq!(begin(&mut log).unwrap_err().sqlstate, "25006");
+        drop((file, log, follower));
+        let error = refused(path);
+        assert_eq!(error.sqlstate, "42501", "{error}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_gets_over() {
+    let scratch = Scratch::new();
+    let Some(mount) = Mount::new(scratch.0.join("small"), "size=1m") else { return };
+    let path = mount.0.join("world.ng");
+    assert!(create(&path, b"born", false).unwrap());
+    let (file, mut log, mut follower) = open(&path);
+    commit(&mut log).unwrap();
+    let filler = mount.0.join("filler");
+    for room in [0, 1, 2, 5] {
+        let free = 4096 * room;
+        let mut fill = vec![1_u8; 900 << 10];
+        while fs::write(&filler, &fill).is_err() {
+            fill.truncate(fill.len() - 4096);
+        }
+        fill.truncate(fill.len().saturating_sub(free));
+        fs::write(&filler, &fill).unwrap();
+        let before = follower.read(|reader| reader.newest()).unwrap();
+        let failed = (0..200).find_map(|_| commit(&mut log).err()).unwrap();
+        log.rollback();
+        assert_eq!(failed.sqlstate, "53100", "{failed}");
+        assert!(file.check_healthy().is_ok());
+        let now = follower.read(|reader| reader.newest()).unwrap();
+        assert!(now >= before);
+        // Cut, not removed: a child of another test may have it open, and keep its room.
+        fs::write(&filler, b"").unwrap();
+        assert_eq!(commit(&mut log).unwrap(), now + 1);
+    }
+    fs::remove_file(with_ending(&path, "-wal")).unwrap();
+    assert_eq!(commit(&mut log).unwrap_err().sqlstate, "58030", "a log that was taken away");
+}
