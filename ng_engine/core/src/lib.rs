@@ -25,6 +25,7 @@ pub mod request;
 pub mod runtime_storage;
 pub mod segment;
 pub mod snapshot;
+mod statement;
 pub mod store;
 pub mod token;
 pub mod transaction;

@@ -5,13 +5,13 @@
 //! or to go back to a savepoint.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::cancel::{Cancel, Interrupts};
+use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::cdna::Cdna;
 use crate::commit::Working;
@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::metric::Metric;
 use crate::ops::View;
 use crate::snapshot::Snapshot;
+use crate::statement::Statement;
 use crate::store::Store;
 use crate::store::file::Synchronous;
 use crate::store::open::OpenOptions;
@@ -60,7 +61,6 @@ pub struct RuntimeStorage {
     /// What `session` holds, so that nobody has to lock it to know.
     state: AtomicU8,
     busy_timeout_ms: AtomicU64,
-    interrupts: Arc<Interrupts>,
     statement: Statement,
 }
 
@@ -68,39 +68,6 @@ pub struct RuntimeStorage {
 struct Session {
     transaction: Option<Transaction>,
     local_metric: Option<Metric>,
-}
-
-/// What the calls of one statement have in common.
-struct Statement {
-    /// How many statements are within each other: the outermost counts.
-    depth: AtomicU32,
-    /// What [`Cancel::since`] takes, captured when it began.
-    seen: AtomicU64,
-    deadline: AtomicU64,
-    /// Milliseconds that a statement, or a call without one, may take unless it says otherwise; [`NO_TIMEOUT`] is no end.
-    timeout_ms: AtomicU64,
-}
-
-const NO_TIMEOUT: u64 = u64::MAX;
-
-impl Statement {
-    fn new(timeout_ms: u64) -> Self {
-        Self {
-            depth: AtomicU32::new(0),
-            seen: AtomicU64::new(0),
-            deadline: AtomicU64::new(0),
-            timeout_ms: AtomicU64::new(timeout_ms),
-        }
-    }
-
-    fn is_running(&self) -> bool {
-        self.depth.load(Ordering::Acquire) > 0
-    }
-
-    fn timeout(&self) -> Option<Duration> {
-        let timeout = self.timeout_ms.load(Ordering::Relaxed);
-        (timeout != NO_TIMEOUT).then(|| Duration::from_millis(timeout))
-    }
 }
 
 impl RuntimeStorage {
@@ -117,14 +84,13 @@ impl RuntimeStorage {
     fn on(database: Arc<Database>) -> Self {
         let store = database.store.clone();
         Self {
-            interrupts: Arc::new(store.interrupts()),
+            statement: Statement::new(store.interrupts()),
             store,
             database,
             pinned: None,
             session: Arc::default(),
             state: AtomicU8::new(PLAIN),
             busy_timeout_ms: AtomicU64::new(BUSY_TIMEOUT_MS),
-            statement: Statement::new(NO_TIMEOUT),
         }
     }
 
@@ -133,19 +99,17 @@ impl RuntimeStorage {
     pub fn session(&self) -> Self {
         let mut session = Self::on(self.database.clone());
         session.busy_timeout_ms = AtomicU64::new(self.busy_timeout_ms.load(Ordering::Relaxed));
-        session.statement = Statement::new(self.statement.timeout_ms.load(Ordering::Relaxed));
+        session.statement.set_timeout(self.statement.timeout());
         session
     }
 
     /// A read-only session that stays at what this one sees now. Made within a statement, it is a part of it.
     pub fn snapshot(&self) -> Result<Self> {
-        let View { snapshot, metric, cancel, .. } = self.view()?;
+        let View { snapshot, metric, .. } = self.view()?;
         let mut session = self.session();
         session.pinned = Some((snapshot, metric));
         if self.statement.is_running() {
-            let (seen, deadline) = cancel.captured();
-            session.interrupts = self.interrupts.clone();
-            session.statement.start(seen, deadline);
+            session.statement = self.statement.shared();
         }
         Ok(session)
     }
@@ -161,8 +125,7 @@ impl RuntimeStorage {
 
     /// How long a statement, or a call outside of one, may take; `None` is no end.
     pub fn set_statement_timeout(&self, timeout: Option<Duration>) {
-        let timeout = timeout.map_or(NO_TIMEOUT, |timeout| timeout.as_millis().min(u128::from(NO_TIMEOUT - 1)) as u64);
-        self.statement.timeout_ms.store(timeout, Ordering::Relaxed);
+        self.statement.set_timeout(timeout);
     }
 
     /// Let the calls from now to [`Self::end_statement`] be one: they see one version unless they write, an interrupt
@@ -171,22 +134,17 @@ impl RuntimeStorage {
     /// 25P02 in a failed transaction.
     pub fn start_statement(&self, timeout: Option<Duration>) -> Result<()> {
         self.usable()?;
-        if self.statement.is_running() {
-            self.statement.depth.fetch_add(1, Ordering::AcqRel);
-            return Ok(());
-        }
-        let (seen, deadline) =
-            Cancel::new(self.interrupts.clone(), timeout.or_else(|| self.statement.timeout())).captured();
-        if self.pinned.is_none() && self.is_plain() {
+        let cancel = self.statement.captured(timeout);
+        if self.pinned.is_none() && self.is_plain() && !self.statement.is_running() {
             self.store.follow()?;
         }
-        self.statement.start(seen, deadline);
+        self.statement.start(&cancel);
         Ok(())
     }
 
     /// The end of what [`Self::start_statement`] began; nothing without that.
     pub fn end_statement(&self) {
-        let _ = self.statement.depth.fetch_update(Ordering::AcqRel, Ordering::Acquire, |depth| depth.checked_sub(1));
+        self.statement.end();
     }
 
     /// Cancel what runs now in every session of the store.
@@ -211,12 +169,7 @@ impl RuntimeStorage {
 
     /// What may end the present statement, or a call that begins now.
     pub fn cancel(&self) -> Cancel {
-        let interrupts = self.interrupts.clone();
-        if self.statement.is_running() {
-            let seen = self.statement.seen.load(Ordering::Relaxed);
-            return Cancel::since(interrupts, seen, self.statement.deadline.load(Ordering::Relaxed));
-        }
-        Cancel::new(interrupts, self.statement.timeout())
+        self.statement.cancel()
     }
 
     /// What this session sees.
@@ -537,14 +490,6 @@ impl RuntimeStorage {
             return Err(Error::active_transaction("index building waits for the open transaction"));
         }
         self.store.settle(self.busy_timeout(), &self.cancel())
-    }
-}
-
-impl Statement {
-    fn start(&self, seen: u64, deadline: u64) {
-        self.seen.store(seen, Ordering::Relaxed);
-        self.deadline.store(deadline, Ordering::Relaxed);
-        self.depth.fetch_add(1, Ordering::AcqRel);
     }
 }
 
