@@ -7,13 +7,20 @@ import os
 import platform
 import sys
 from pathlib import Path
+from typing import Any
 
 BEGIN, END = "<!-- figures: written by `make soak` -->\n", "<!-- end of figures -->"
 
 
 def main(lines: Path, document: Path) -> None:
     """Replace what stands between the two marks; and write the figures beside the lines, as one JSON document."""
-    figures = [json.loads(line) for line in lines.read_text("utf-8").splitlines()]
+    sums: dict[str, dict[str, Any]] = {}
+    for line in lines.read_text("utf-8").splitlines():
+        figure = json.loads(line)
+        sum_ = sums.setdefault(figure["harness"], {"harness": figure.pop("harness")})
+        for name, value in figure.items():
+            sum_[name] = round(sum_.get(name, 0) + value, 1)
+    figures = list(sums.values())
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
     lines.with_suffix(".json").write_text(
         json.dumps({"machine": machine, "figures": figures}, ensure_ascii=False, indent=1) + "\n", "utf-8"
@@ -21,7 +28,7 @@ def main(lines: Path, document: Path) -> None:
     rows = []
     for figure in figures:
         counts = {k: v for k, v in figure.items() if k not in ("harness", "seconds")}
-        what = " · ".join(f"{value:,} {name}" for name, value in counts.items())
+        what = " · ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items())
         rows.append(f"| {figure['harness']} | {what} | {figure['seconds']:,.0f} |")
     seconds = sum(figure["seconds"] for figure in figures)
     table = "\n".join(["| harness | done | seconds |", "|---|---|---:|", *rows])

@@ -11,7 +11,8 @@ use crate::model::{Commit, Mix, Model, Op, Style, Token, commit};
 use crate::room::Room;
 use crate::seeds::{Rng, base_seed, times};
 
-const MIX: Mix = Mix { alone: true, bulk: false };
+/// Nothing is cleared: there are several segments to the end.
+const MIX: Mix = Mix { alone: false, bulk: false };
 
 /// A store of several segments with a log behind its checkpoint.
 struct Files {
