@@ -20,7 +20,7 @@ pub fn say(line: &str) {
 pub struct Child {
     process: Process,
     pub stdin: Option<ChildStdin>,
-    reader: JoinHandle<Vec<String>>,
+    reader: Option<JoinHandle<Vec<String>>>,
     ready: Receiver<()>,
 }
 
@@ -44,6 +44,7 @@ impl Child {
             }
             lines
         });
+        let reader = Some(reader);
         Self { process, stdin, reader, ready }
     }
 
@@ -54,9 +55,13 @@ impl Child {
 
     /// Kill it; what it has said.
     pub fn kill(mut self) -> Vec<String> {
+        self.stop();
+        self.reader.take().unwrap().join().unwrap()
+    }
+
+    fn stop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-        self.reader.join().unwrap()
     }
 
     /// Wait for its end, or kill it when patience is at an end: a hang.
@@ -71,10 +76,16 @@ impl Child {
             }
         }
         if status.is_none() {
-            let _ = self.process.kill();
-            let _ = self.process.wait();
+            self.stop();
         }
-        (status, self.reader.join().unwrap())
+        (status, self.reader.take().unwrap().join().unwrap())
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // None is left behind when a test fails.
+        self.stop();
     }
 }
 

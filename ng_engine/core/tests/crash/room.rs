@@ -37,7 +37,8 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        // What fails because of a planted bug is nothing to look at.
+        if std::thread::panicking() && std::env::var_os("NG_FAULT").is_none() {
             eprintln!("left for you to look at: {}", self.0.display());
         } else {
             let _ = std::fs::remove_dir_all(&self.0);
