@@ -112,8 +112,10 @@ fn damage(files: &mut Files, subject: &Subject, foreign: &Subject, rng: &mut Rng
         11 => {
             let at = rng.below(length as u64) as usize;
             let end = (at + 16).min(length);
-            content[at..end].iter_mut().for_each(|byte| *byte = rng.next() as u8);
-            format!("random bytes {at}..{end}")
+            // All ones make the longest lengths.
+            let ones = rng.once_in(2);
+            content[at..end].iter_mut().for_each(|byte| *byte = if ones { 0xFF } else { rng.next() as u8 });
+            format!("{} bytes {at}..{end}", if ones { "0xFF" } else { "random" })
         }
         12..14 => {
             let range = range(rng.below(sectors));
@@ -300,4 +302,37 @@ fn damage_is_told_never_believed() {
         assert!(wrong.is_empty(), "SEED={seed}: {} of {}:\n{}", wrong.len(), figures.get("trials"), wrong.join("\n"));
     }
     assert!(figures.get("XX001") > figures.get("trials") / 10, "the damage does nothing");
+}
+
+/// Found by the trials: an empty file is a new store only where none has been.
+#[test]
+fn a_store_cut_to_nothing_is_no_new_store() {
+    let subject = subject(1);
+    let room = Room::fast();
+    for wal in [true, false] {
+        let mut files = subject.files.clone();
+        files.insert("world.ng".into(), Vec::new());
+        files.retain(|name, _| wal || !name.ends_with("-wal"));
+        let directory = room.join("cut");
+        restore(&files.into_iter().map(|(name, content)| (PathBuf::from(name), content)).collect(), &directory);
+        assert_eq!(drive::open(&directory.join("world.ng")).err().unwrap().sqlstate, "XX001");
+        assert!(std::fs::read(directory.join("world.ng")).unwrap().is_empty(), "it is left as it was");
+    }
+}
+
+/// Found by the trials: a length that SQLite calls too big is damage. Every place in turn gets the longest one.
+#[test]
+fn a_length_that_is_too_big_is_damage() {
+    let subject = subject(2);
+    let room = Room::fast();
+    let directory = room.join("long");
+    let length = subject.files["world.ng"].len();
+    for at in (4096..length).step_by(length / 150) {
+        let mut files = subject.files.clone();
+        let content = files.get_mut("world.ng").unwrap();
+        let end = (at + 5).min(length);
+        content[at..end].copy_from_slice(&[0x8F, 0xFF, 0xFF, 0xFF, 0x7F][..end - at]);
+        restore(&files.into_iter().map(|(name, content)| (PathBuf::from(name), content)).collect(), &directory);
+        judge(&directory.join("world.ng"), &subject, false, false).unwrap_or_else(|wrong| panic!("byte {at}: {wrong}"));
+    }
 }
