@@ -25,7 +25,9 @@ pub(super) fn sqlite(path: &Path, error: rusqlite::Error) -> Error {
             | ErrorCode::NotADatabase
             | ErrorCode::Unknown
             | ErrorCode::ConstraintViolation
-            | ErrorCode::SchemaChanged,
+            | ErrorCode::SchemaChanged
+            // Reading: a length is damaged.
+            | ErrorCode::TooBig,
             _,
         ) => Error::corrupted(format!("{place}: damaged: {text}")),
         (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed, _) => {
@@ -37,7 +39,6 @@ pub(super) fn sqlite(path: &Path, error: rusqlite::Error) -> Error {
             _ => Error::not_allowed(message),
         },
         (ErrorCode::OperationInterrupted, _) => Error::cancelled(message),
-        (ErrorCode::TooBig, _) => Error::limit_exceeded(message),
         _ => Error::io(message),
     }
 }
@@ -77,4 +78,9 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
 /// Whether there was no room.
 pub(super) fn is_full(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+/// Whether a value does not fit into a row; of an error in writing.
+pub(super) fn is_too_big(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::TooBig)
 }

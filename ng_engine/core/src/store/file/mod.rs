@@ -12,6 +12,7 @@ mod connection;
 mod create;
 mod failure;
 mod follower;
+mod guard;
 mod header;
 mod keeper;
 mod locks;
@@ -35,6 +36,7 @@ use checksum::Checksum;
 use connection::{Handle, TABLES};
 pub use create::{build, create, identity};
 pub use follower::Follower;
+use guard::Guard;
 use header::Verdict;
 pub use keeper::{Checkpoint, Keeper};
 pub use log::Log;
@@ -115,6 +117,8 @@ pub struct File {
     poisoned: AtomicBool,
     /// The highest version that any connection has seen or made.
     newest: AtomicU64,
+    /// Held while anything has the file open.
+    _guard: Option<Guard>,
 }
 
 impl File {
@@ -161,6 +165,8 @@ impl File {
             synchronous: AtomicU8::new(options.synchronous as u8),
             poisoned: AtomicBool::new(false),
             newest: AtomicU64::new(0),
+            // In a store that nobody has written to it would keep a writer from switching to the write-ahead log.
+            _guard: (!read_only || verdict == Verdict::Store).then(|| Guard::hold(&path)).flatten(),
             path,
         });
         handle.wal = file.wal_inode();
@@ -263,6 +269,9 @@ impl File {
     fn failed(&self, error: rusqlite::Error) -> Error {
         if failure::is_failed_sync(&error) {
             self.poison();
+        }
+        if failure::is_too_big(&error) {
+            return Error::limit_exceeded(format!("{}: {error}", self.path.display()));
         }
         failure::sqlite(&self.path, error)
     }
