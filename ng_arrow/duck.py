@@ -93,7 +93,8 @@ class Tail:
 
     # -- the instance ---------------------------------------------------------------------------------------
 
-    def _cursor(self) -> DuckDBPyConnection:
+    def _begin(self) -> tuple[DuckDBPyConnection, Job]:
+        """A cursor and the job that it is for, which runs as soon as there is a cursor: nobody may close under it."""
         with self._lock:
             if self._closed:
                 raise InterfaceError("the database is closed")
@@ -103,7 +104,10 @@ class Tail:
             if self._connection is None:
                 self._connection = self._open()
                 self._closer = weakref.finalize(self, _close, self._connection)
-            return self._connection.cursor()
+            cursor = self._connection.cursor()
+            job = Job(_interrupter(cursor))
+            self._running.add(job)
+            return cursor, job
 
     def _open(self) -> DuckDBPyConnection:
         import duckdb
@@ -222,8 +226,7 @@ class Tail:
         if user_sql and len(sql) > _LONGEST_STATEMENT:
             raise from_sqlstate("54001", "statement too long: more than 1 MiB")
         tables = self._tables_for(sql, inputs)
-        cursor = self._cursor()
-        job = Job(_interrupter(cursor))
+        cursor, job = self._begin()
 
         def work() -> Any:
             try:
@@ -239,8 +242,6 @@ class Tail:
                 cursor.close()
 
         try:
-            with self._lock:
-                self._running.add(job)
             if check is not None:
                 check()
             return self._workers.run(job, work, timeout)

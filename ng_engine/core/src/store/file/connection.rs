@@ -34,6 +34,10 @@ const JOURNAL_LIMIT: i64 = 4 << 20;
 pub(super) struct Handle {
     connection: ManuallyDrop<Connection>,
     process: u64,
+    /// The inode of the write-ahead log that it has open; 0 where there is none.
+    pub(super) wal: u64,
+    /// Whether it has the file alone, without a log, as nothing and nobody changes it.
+    pub(super) still: bool,
 }
 
 impl Handle {
@@ -55,7 +59,10 @@ impl Handle {
             }
         }
         name.push_str("?immutable=1");
-        Self::with_flags(Path::new(&name), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
+        let mut handle =
+            Self::with_flags(Path::new(&name), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)?;
+        handle.still = true;
+        Ok(handle)
     }
 
     /// Open a file, or make it: only for files that nobody else knows of.
@@ -67,7 +74,7 @@ impl Handle {
     fn with_flags(path: &Path, access: OpenFlags) -> Result<Self> {
         let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|error| failure::sqlite(path, error))?;
-        Ok(Self { connection: ManuallyDrop::new(connection), process: process::generation() })
+        Ok(Self { connection: ManuallyDrop::new(connection), process: process::generation(), wal: 0, still: false })
     }
 
     /// Say how this connection is to behave; `synchronous` is read back.

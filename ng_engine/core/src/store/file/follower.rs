@@ -21,9 +21,12 @@ impl Follower {
     }
 
     /// Whether anybody, this process' writer included, has committed since the last successful [`Self::read`].
-    /// About three microseconds.
+    /// About four microseconds.
     pub fn moved(&mut self) -> Result<bool> {
         self.file.check_process()?;
+        if self.file.renew(&mut self.handle)? {
+            self.seen = None;
+        }
         let version = self.data_version().map_err(|error| failure::sqlite(self.file.path(), error))?;
         Ok(self.seen != Some(version))
     }

@@ -50,6 +50,7 @@ impl Keeper {
         if self.file.read_only() {
             return Ok(Checkpoint::default());
         }
+        self.file.renew(&mut self.handle)?;
         if self.synchronous != self.file.synchronous() {
             self.synchronous = self.file.synchronous();
             self.handle.synchronous(self.file.path(), self.synchronous)?;

@@ -141,7 +141,7 @@ impl Log {
         if let Err(error) = self.handle.run("COMMIT") {
             return Err(self.not_committed(error));
         }
-        if self.file.wal_lost() {
+        if self.file.wal_lost(&self.handle) {
             self.file.poison();
             self.unlock();
             return Err(Error::io(format!(
@@ -152,6 +152,7 @@ impl Log {
         if full {
             self.acknowledge(version);
         }
+        self.file.newest.fetch_max(version, Ordering::AcqRel);
         self.unlock();
         Ok(())
     }
@@ -239,6 +240,9 @@ impl Log {
         self.file.check_process()?;
         if self.file.read_only() {
             return Err(Error::read_only(format!("{}: opened for reading only", self.file.path().display())));
+        }
+        if self.file.renew(&mut self.handle)? {
+            self.handle.busy_timeout(Duration::ZERO).map_err(|error| self.file.failed(error))?;
         }
         self.file.check_healthy()?;
         let now = Instant::now();

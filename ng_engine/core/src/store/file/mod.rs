@@ -28,7 +28,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use checksum::Checksum;
@@ -106,8 +106,6 @@ pub struct File {
     path: PathBuf,
     wal: PathBuf,
     identity: (u64, u64),
-    /// The write-ahead log's inode, to notice when it is taken away; 0 where there is none.
-    wal_inode: u64,
     uuid: [u8; 16],
     sum: Checksum,
     mark: Option<Mark>,
@@ -115,6 +113,8 @@ pub struct File {
     process: u64,
     synchronous: AtomicU8,
     poisoned: AtomicBool,
+    /// The highest version that any connection has seen or made.
+    newest: AtomicU64,
 }
 
 impl File {
@@ -130,7 +130,7 @@ impl File {
         let read_only = options.read_only;
         let still = read_only && is_still(&path)?;
         let connect = |path: &Path| if still { Handle::open_still(path) } else { Handle::open(path, read_only) };
-        let handle = connect(&path)?;
+        let mut handle = connect(&path)?;
         let verdict = header::judge(&path, &handle)?;
         if matches!(verdict, Verdict::Empty | Verdict::Unfinished) {
             return Err(Error::no_such_file(format!("{}: an empty file, no store yet", path.display())));
@@ -152,7 +152,6 @@ impl File {
         let wal = with_ending(&path, "-wal");
         let file = Arc::new(Self {
             identity,
-            wal_inode: fs::metadata(&wal).map_or(0, |found| found.ino()),
             wal,
             uuid,
             sum: Checksum::new(&uuid),
@@ -161,9 +160,12 @@ impl File {
             process: process::generation(),
             synchronous: AtomicU8::new(options.synchronous as u8),
             poisoned: AtomicBool::new(false),
+            newest: AtomicU64::new(0),
             path,
         });
-        let follower = connect(&file.path)?;
+        handle.wal = file.wal_inode();
+        let mut follower = connect(&file.path)?;
+        follower.wal = handle.wal;
         follower.settle(&file.path, options.synchronous)?;
         follower.busy_timeout(create::PATIENCE).map_err(|error| failure::sqlite(&file.path, error))?;
         #[cfg(feature = "faults")]
@@ -180,8 +182,7 @@ impl File {
     /// A connection for checkpoints, which a thread of its own may use while others commit and read.
     pub fn keeper(self: &Arc<Self>) -> Result<Keeper> {
         self.check_process()?;
-        let handle = Handle::open(&self.path, self.read_only)?;
-        handle.settle(&self.path, self.synchronous())?;
+        let handle = self.connect()?;
         #[cfg(feature = "faults")]
         handle.watch(&self.path)?;
         let mark = Mark::open(&self.path, self.uuid, 0o644, self.read_only)?;
@@ -271,9 +272,53 @@ impl File {
         !fs::metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == self.identity)
     }
 
-    /// Whether somebody has taken the write-ahead log away: what is written to it now, nobody will find.
-    fn wal_lost(&self) -> bool {
-        self.wal_inode != 0 && !fs::metadata(&self.wal).is_ok_and(|found| found.ino() == self.wal_inode)
+    /// The write-ahead log's inode; 0 where there is none.
+    fn wal_inode(&self) -> u64 {
+        fs::metadata(&self.wal).map_or(0, |found| found.ino())
+    }
+
+    /// Whether somebody has taken the write-ahead log away: what this connection writes to it, nobody will find.
+    fn wal_lost(&self, handle: &Handle) -> bool {
+        !handle.still && handle.wal != self.wal_inode()
+    }
+
+    /// Open the file anew for a connection whose write-ahead log is gone, and say so.
+    ///
+    /// Another SQLite in this process does that when it closes the file: the system takes no lock of ours for a
+    /// hindrance to a process that is ours too. It has moved the log into the file before, so nothing is lost. Where
+    /// something is, this process still has it, and reads on; it writes no more.
+    fn renew(&self, handle: &mut Handle) -> Result<bool> {
+        if !self.wal_lost(handle) || !handle.is_autocommit() {
+            return Ok(false);
+        }
+        let known = self.newest.load(Ordering::Acquire);
+        let renewed = self.connect().and_then(|fresh| {
+            let newest = reader::reading(self, &fresh, |reader| reader.newest())?;
+            Ok((fresh, newest))
+        });
+        match renewed {
+            Ok((fresh, newest)) if newest >= known => {
+                *handle = fresh;
+                Ok(true)
+            }
+            Err(error) if error.sqlstate != "XX001" => Err(error),
+            _ => {
+                self.poison();
+                handle.wal = self.wal_inode();
+                Ok(false)
+            }
+        }
+    }
+
+    /// One more connection, which has the write-ahead log open.
+    fn connect(&self) -> Result<Handle> {
+        let mut handle = Handle::open(&self.path, self.read_only)?;
+        handle.settle(&self.path, self.synchronous())?;
+        let failed = |error| failure::sqlite(&self.path, error);
+        handle.busy_timeout(create::PATIENCE).map_err(failed)?;
+        handle.query_row("SELECT count(*) FROM meta", [], |_| Ok(())).map_err(failed)?;
+        handle.wal = self.wal_inode();
+        Ok(handle)
     }
 
     /// The mark first, then the log: so a commit in between is not missed.

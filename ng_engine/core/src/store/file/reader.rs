@@ -1,6 +1,7 @@
 //! Reading: within one read transaction, everything checked before it is believed.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use rusqlite::{Connection, Row};
 
@@ -48,7 +49,9 @@ impl Reader<'_> {
     /// The version of the latest commit, 0 if there was none: the log always keeps its latest row. Its sum is checked
     /// by whoever reads the row, [`Self::tail`] and [`Self::entries`].
     pub fn newest(&self) -> Result<u64> {
-        Ok(self.number("SELECT max(version) FROM commit_log")?.unwrap_or(0))
+        let newest = self.number("SELECT max(version) FROM commit_log")?.unwrap_or(0);
+        self.file.newest.fetch_max(newest, Ordering::AcqRel);
+        Ok(newest)
     }
 
     /// The version and the chain's sum of the latest commit: what the next one is appended to.
