@@ -255,6 +255,29 @@ def test_ctrl_c_in_a_file(call: str, tmp_path: Any) -> None:
     assert (ran.stdout, ran.stderr, ran.returncode) == ("interrupted True [(1,)] True\n", "", 0)
 
 
+FIRST = """
+import signal, sys
+import neurograph as ng
+def handler(*_):
+    raise KeyboardInterrupt
+signal.signal(signal.SIGALRM, handler)
+with ng.connect() as db:
+    signal.setitimer(signal.ITIMER_REAL, {delay})
+    try:
+        while True:
+            db.execute("SELECT count(*) AS n FROM range(100000000000) a")
+    except KeyboardInterrupt:
+        print(db.execute("SELECT 1 AS one").fetchall())
+"""
+
+
+@pytest.mark.parametrize("delay", [0.01, 0.04, 0.08, 0.12, 0.16, 0.2])
+def test_ctrl_c_while_packages_are_imported(delay: float) -> None:
+    program = [sys.executable, "-c", FIRST.format(delay=delay)]
+    ran = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
+    assert (ran.stdout, ran.stderr, ran.returncode) == ("[(1,)]\n", "", 0)
+
+
 # ---- memory
 
 
