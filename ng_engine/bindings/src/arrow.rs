@@ -82,7 +82,7 @@ impl PyRelation {
             return Ok(rows);
         }
         let visit = |row_number: usize, column, cell: Cell<'_>| {
-            if failed.is_none() && column == 0 && row_number % ROWS_BETWEEN_SIGNALS == 0 {
+            if failed.is_none() && column == 0 && row_number.is_multiple_of(ROWS_BETWEEN_SIGNALS) {
                 failed = py.check_signals().err();
             }
             if failed.is_some() {

@@ -1,5 +1,7 @@
 //! Stores in files, through sessions: what was committed is there, for everybody and after every end.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::path::Path;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};

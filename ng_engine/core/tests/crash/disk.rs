@@ -178,11 +178,10 @@ impl Trace {
         for (number, event) in events.iter().enumerate() {
             let safe = |file: &Path| synced.get(file).is_some_and(|covers| number < *covers);
             match event {
-                Event::Truncate { file, length } => {
-                    if safe(file) || rng.below(2) == 0 {
-                        cut.files.entry(file.clone()).or_default().resize(*length as usize, 0);
-                    }
+                Event::Truncate { file, length } if safe(file) || rng.below(2) == 0 => {
+                    cut.files.entry(file.clone()).or_default().resize(*length as usize, 0);
                 }
+                Event::Truncate { .. } => {}
                 Event::Write { file, offset, data } => {
                     let sectors = !safe(file) && luck == 3;
                     let whole_write = match luck {
