@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from ngql import bound
@@ -22,6 +23,20 @@ def lower_query(query: bound.Query | EngineQuery, text: str, casts: tuple[str, .
     if isinstance(query, EngineQuery) and casts is None:
         return lower_engine_query(query, text)
     # sqlglot takes 0.1 s to import, and a query that the engine answers alone never needs it.
-    from ngql.lower.sql import TailQuery
+    try:
+        from ngql.lower.sql import TailQuery
+    except BaseException:
+        _forget_parts("sqlglot")
+        raise
 
     return TailQuery(text).step(query, casts)
+
+
+def _forget_parts(package: str) -> None:
+    """After Ctrl-C in the middle of an import: Python forgets the package, not those of its parts that were done.
+
+    A second import would not put them into the new package, which then would never work.
+    """
+    if package not in sys.modules:
+        for name in [name for name in sys.modules if name.startswith(f"{package}.")]:
+            del sys.modules[name]

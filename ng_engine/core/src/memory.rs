@@ -24,6 +24,8 @@ pub const TEXT_BYTES: usize = 48;
 const UNLIMITED: u64 = u64::MAX;
 /// Segments whose text is looked at to guess that of all, and rows of each.
 const SAMPLED: usize = 64;
+/// What a statement that reads may take however little is left: a full store can still be looked at.
+const READING: u64 = 1 << 20;
 /// How long a measurement is good for.
 const FRESH: Duration = Duration::from_millis(50);
 
@@ -91,13 +93,24 @@ impl Memory {
         (limit != UNLIMITED).then(|| limit.saturating_sub(self.used(snapshot)))
     }
 
-    /// What a statement that reads, or begins to write, this snapshot may take.
+    /// What a statement that writes to this snapshot may take.
     #[inline]
     pub(crate) fn allowance(&self, snapshot: &Snapshot) -> Allowance {
+        self.at_least(0, snapshot)
+    }
+
+    /// What a statement that reads it may take.
+    #[inline]
+    pub(crate) fn to_read(&self, snapshot: &Snapshot) -> Allowance {
+        self.at_least(READING, snapshot)
+    }
+
+    #[inline]
+    fn at_least(&self, least: u64, snapshot: &Snapshot) -> Allowance {
         if self.limit.load(Ordering::Relaxed) == UNLIMITED {
             return Allowance::default();
         }
-        self.left(snapshot).map_or_else(Allowance::default, Allowance::of)
+        self.left(snapshot).map_or_else(Allowance::default, |left| Allowance::of(left.max(least)))
     }
 
     /// Bytes of the snapshot: measured, or scaled from a measurement not long ago.

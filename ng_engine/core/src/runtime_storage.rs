@@ -178,7 +178,7 @@ impl RuntimeStorage {
         let cancel = self.cancel();
         let bounded = move |snapshot: Arc<Snapshot>, metric: Option<&Metric>| View {
             metric: metric.unwrap_or(&snapshot.cdna.active.metric).clone(),
-            memory: self.store.budget().allowance(&snapshot),
+            memory: self.store.budget().to_read(&snapshot),
             cancel,
             snapshot,
         };

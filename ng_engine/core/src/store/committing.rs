@@ -27,11 +27,9 @@ struct Commit {
 
 impl Committing {
     /// None yet.
-    pub(super) fn new(base: &Snapshot, record: bool) -> Self {
+    pub(super) fn new(base: &Snapshot) -> Self {
         let mut working = Working::new(base);
-        if record {
-            working.record();
-        }
+        working.record();
         Self { start: working.mark(), working, exposed: false, commits: Vec::new() }
     }
 
@@ -114,7 +112,7 @@ impl Store {
         Ok(())
     }
 
-    fn publish(self: &Arc<Self>, snapshot: Snapshot) {
+    pub(super) fn publish(self: &Arc<Self>, snapshot: Snapshot) {
         let snapshot = Arc::new(snapshot);
         if planted!("index-after-ack") {
             let (store, snapshot) = (self.clone(), snapshot.clone());

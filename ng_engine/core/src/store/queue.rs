@@ -126,7 +126,17 @@ impl Store {
         statement: impl FnOnce(&mut Working) -> Result<T>,
     ) -> Result<T> {
         let writer = self.lock(timeout, cancel)?;
-        let mut committing = Committing::new(&self.current(), self.is_durable());
+        if !self.is_durable() {
+            // Nothing can fail after the statement, so nothing is kept to undo it.
+            let mut working = Working::new(&self.current());
+            working.bound_by(cancel.clone(), self.memory.allowance(working.snapshot()));
+            let done = working.statement(statement)?;
+            if working.changed() {
+                self.publish(working.finish());
+            }
+            return Ok(done);
+        }
+        let mut committing = Committing::new(&self.current());
         let done = committing.statement(|working| {
             working.bound_by(cancel.clone(), self.memory.allowance(working.snapshot()));
             working.statement(statement)
@@ -201,7 +211,7 @@ impl Store {
         let timeout = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
         let writer = self.lock(timeout, cancel)?;
         let tickets = self.queue.gather();
-        let mut committing = Committing::new(&self.current(), self.is_durable());
+        let mut committing = Committing::new(&self.current());
         let mut succeeded = Vec::with_capacity(tickets.len());
         for ticket in &tickets {
             let job = ticket.state.lock().job.take();

@@ -45,7 +45,7 @@ impl Store {
     /// Give back the room of deleted rows: in memory, and in the file.
     pub fn vacuum(self: &Arc<Self>, timeout: Duration, cancel: &Cancel) -> Result<()> {
         let writer = self.lock(timeout, cancel)?;
-        let mut committing = Committing::new(&self.current(), self.is_durable());
+        let mut committing = Committing::new(&self.current());
         committing.statement(|working| {
             working.bound_by(cancel.clone(), self.memory.allowance(working.snapshot()));
             working.statement(Working::compact)
