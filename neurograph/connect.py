@@ -49,7 +49,8 @@ def connect(
         allow_external: let the relational part of statements (DuckDB) reach files, extensions and settings.
         allowed_paths: directories below which COPY and BACKUP may read and write, symbolic links followed; None
             allows every path.
-        history_versions: how many of the latest commits a checkpoint leaves in the log.
+        history_versions: how many of the latest commits a checkpoint leaves in the log, as far as they fit a twentieth
+            of the file.
         accept_history: open a file whose history is shorter than what was acknowledged, for example an older copy
             put in its place, and take it for the truth from now on; otherwise that is XX001.
 
