@@ -69,6 +69,7 @@ class Session:
         if database.closed:
             database.require_open()
         engine = self.engine
+        interrupts = engine.interrupts
         catalog = self.catalog
         if catalog is None or catalog.version != (engine.catalog_version, database.generation):
             catalog = self.catalog = database.catalog(engine)
@@ -78,6 +79,10 @@ class Session:
             if engine.in_transaction:
                 self._not_compiled(error)
             raise
+        if engine.interrupts != interrupts:
+            # It came while the statement was compiled, before the engine knew of it.
+            engine.fail_transaction()
+            raise from_sqlstate("57014", "canceling statement due to user request")
         settings = self.settings
         answer = run(
             program, engine, params, database.tail, settings=settings, timeout=settings.statement_timeout

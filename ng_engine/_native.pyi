@@ -73,6 +73,9 @@ class RuntimeStorage:
         """The end of what `start_statement` began."""
     def check_interrupt(self) -> None:
         """57014 when the statement has been cancelled."""
+    @property
+    def interrupts(self) -> int:
+        """How many interrupts have reached this session."""
     def interrupt(self) -> None:
         """Cancel what runs now in every session of the store: 57014."""
     def set_statement_timeout(self, seconds: float | None) -> None:

@@ -152,6 +152,11 @@ impl RuntimeStorage {
         self.store.interrupt();
     }
 
+    /// How many interrupts have reached this session.
+    pub fn interrupts(&self) -> u64 {
+        self.statement.interrupts()
+    }
+
     /// 57014 when the present statement has been cancelled.
     pub fn check_interrupt(&self) -> Result<()> {
         self.cancel().check()

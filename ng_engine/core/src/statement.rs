@@ -45,6 +45,11 @@ impl Statement {
         (timeout != NO_TIMEOUT).then(|| Duration::from_millis(timeout))
     }
 
+    /// How many interrupts there have been.
+    pub(crate) fn interrupts(&self) -> u64 {
+        self.interrupts.count()
+    }
+
     /// Whether there is one.
     pub(crate) fn is_running(&self) -> bool {
         self.depth.load(Ordering::Acquire) > 0

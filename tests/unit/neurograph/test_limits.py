@@ -145,6 +145,23 @@ def test_an_interrupt_concerns_only_what_runs(world: ng.Database) -> None:
     assert world.execute("SELECT count(*) AS n FROM tokens WHERE id < 4").fetchall() == [(3,)]
 
 
+def test_an_interrupt_while_a_statement_is_compiled_ends_it(
+    world: ng.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = type(world.plans).program
+
+    def interrupted(*arguments: Any) -> Any:
+        world.interrupt()
+        return compiled(*arguments)
+
+    monkeypatch.setattr(type(world.plans), "program", interrupted)
+    with pytest.raises(ng.OperationalError) as caught:
+        world.execute("SELECT count(*) FROM tokens")
+    assert caught.value.sqlstate == "57014"
+    monkeypatch.undo()
+    assert world.execute("SELECT count(*) FROM tokens").fetchone() == (ROWS,)
+
+
 def test_an_interrupt_between_two_steps_of_a_statement_ends_it(world: ng.Database) -> None:
     class Interrupting:
         def __init__(self, tail: Any) -> None:

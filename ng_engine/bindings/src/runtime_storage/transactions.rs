@@ -63,6 +63,12 @@ impl PyRuntimeStorage {
         self.storage.memory_left()
     }
 
+    /// How many interrupts have reached this session: what compiles a statement compares.
+    #[getter]
+    fn interrupts(&self) -> u64 {
+        self.storage.interrupts()
+    }
+
     /// Cancel what runs now in every session of the store: 57014.
     fn interrupt(&self) {
         self.storage.interrupt();
