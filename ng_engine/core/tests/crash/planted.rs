@@ -12,13 +12,13 @@ const BUGS: [(&str, &str, &str); 11] = [
     ("mark-before-sync", "torn::torn_tails_open_unaided", "500"),
     ("crc-unchecked", "damage::damage_is_told_never_believed", "2000"),
     ("mark-unchecked", "damage::damage_is_told_never_believed", "2000"),
-    ("chain-unchecked", "rows::rows_of_another_place_or_time_are_told", "300"),
-    ("list-unchecked", "rows::rows_of_another_place_or_time_are_told", "300"),
+    ("chain-unchecked", "rows::rows_of_another_place_or_time_are_told", "3000"),
+    ("list-unchecked", "rows::rows_of_another_place_or_time_are_told", "3000"),
     ("sync-retried", "faults::every_failing_call_gives_a_typed_error_and_loses_nothing", "1"),
     ("lock-leaked", "faults::every_failing_call_gives_a_typed_error_and_loses_nothing", "1"),
-    ("index-after-ack", "history::histories_agree_with_the_model", "400"),
-    ("guardian-outside-lock", "history::histories_agree_with_the_model", "400"),
-    ("follow-never", "history::histories_agree_with_the_model", "400"),
+    ("index-after-ack", "history::histories_agree_with_the_model", "4000"),
+    ("guardian-outside-lock", "history::histories_agree_with_the_model", "4000"),
+    ("follow-never", "history::histories_agree_with_the_model", "4000"),
 ];
 
 /// Whether the harness fails, and what it says last.
