@@ -27,7 +27,7 @@ class Process:
     """A process of the nursery; what it says goes into a file, so nothing is lost with it."""
 
     def __init__(self, pid: int, output: Path) -> None:
-        self.pid, self._output = pid, output
+        self.pid, self._output, self._gone = pid, output, False
 
     def said(self) -> list[str]:
         text = self._output.read_text("utf-8") if self._output.exists() else ""
@@ -42,17 +42,21 @@ class Process:
             time.sleep(0.0005)
 
     def kill(self) -> list[str]:
-        """kill −9, and wait until it is gone."""
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-            while True:
-                os.kill(self.pid, 0)
-                time.sleep(0.0002)
-        except ProcessLookupError:
-            return self.said()
+        """kill −9, and wait until it is gone. Once: a number that is free again may be anybody's."""
+        if not self._gone:
+            self._gone = True
+            try:
+                os.kill(self.pid, signal.SIGKILL)
+                while True:
+                    os.kill(self.pid, 0)
+                    time.sleep(0.0002)
+            except ProcessLookupError:
+                pass
+        return self.said()
 
     def end(self, patience: float = PATIENCE) -> list[str]:
         self.wait_for("end", patience)
+        self._gone = True
         return self.said()[:-1]
 
 
