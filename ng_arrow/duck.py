@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import os
@@ -90,6 +91,7 @@ class Tail:
         self._running: set[Job] = set()
         self._registered: dict[str, pa.Table] = {}
         self._functions: list[str] | None = None
+        _open_tails.add(self)
 
     # -- the instance ---------------------------------------------------------------------------------------
 
@@ -350,13 +352,24 @@ class Tail:
         """Cancel what runs and close the instance; tables already returned stay valid. Idempotent."""
         with self._lock:
             self._closed = True
+        if self._pid != os.getpid():
+            return
         self.interrupt()
         with self._lock:
             self._ended.wait_for(lambda: not self._running, _CLOSE_WAIT)
             self._registered.clear()
         self._workers.close()
-        if self._pid == os.getpid():
-            self._forget_instance()
+        self._forget_instance()
+
+
+_open_tails: weakref.WeakSet[Tail] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_tails() -> None:
+    """What daemon threads still run ends here: stopped inside of DuckDB, they would take the process with them."""
+    for tail in tuple(_open_tails):
+        tail.close()
 
 
 def _default_limit() -> int:

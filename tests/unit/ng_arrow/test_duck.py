@@ -299,8 +299,8 @@ tail = Tail()
 tail.run("SELECT 1")
 ended = 0
 for number in range(150):
-    signal.setitimer(signal.ITIMER_REAL, random.random() * 0.004 + 1e-5)
     try:
+        signal.setitimer(signal.ITIMER_REAL, random.random() * 0.004 + 1e-5)
         while True:
             tail.run("SELECT 1" if number & 1 else "%s")
     except KeyboardInterrupt:
@@ -319,6 +319,29 @@ def test_signals_at_any_moment_leave_nothing_locked() -> None:
     program = [sys.executable, "-c", SIGNALS % (ENDLESS, ENDLESS)]
     ran = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
     assert (ran.stdout, ran.stderr, ran.returncode) == ("151 1\n", "", 0)
+
+
+BUSY_AT_EXIT = """
+import threading, time
+from ng_arrow.duck import Tail
+tail = Tail()
+def endless():
+    while True:
+        try:
+            tail.run("%s")
+        except Exception:
+            pass
+for _ in range(2):
+    threading.Thread(target=endless, daemon=True).start()
+time.sleep(0.3)
+print("bye")
+"""
+
+
+def test_the_program_ends_while_daemon_threads_ask() -> None:
+    program = [sys.executable, "-c", BUSY_AT_EXIT % ENDLESS]
+    ran = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.stdout, ran.stderr, ran.returncode) == ("bye\n", "", 0)
 
 
 def test_ctrl_c_ends_what_runs() -> None:
