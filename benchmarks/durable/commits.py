@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 from time import perf_counter, perf_counter_ns
 
 import numpy as np
@@ -13,20 +16,22 @@ from benchmarks.data import world
 from benchmarks.durable.child import Child
 from benchmarks.durable.disk import filesystem, scratch
 from benchmarks.durable.store import Store
-from benchmarks.durable.stores import DuckDB, Ladybug, Lmdb, NeuroGraph, PlainFile, Sqlite
+from benchmarks.durable.stores import DuckDB, Ladybug, Lmdb, NeuroGraph, PlainFile, SharedSync, Sqlite
 from benchmarks.options import Options
 from benchmarks.report import Section, Table, comparison, micro
 from benchmarks.timing import pinned, summary
 
 TEXT = """One token created with `db.tokens.create`, safe against a power cut on return. sqlite3: WAL and
 `synchronous = FULL`, autocommit. LMDB: a write transaction for each, defaults. DuckDB and Ladybug: autocommit,
-defaults. The page is the floor: 4 KiB written in a file that has its size already, and fdatasync. Each contender is
-in a process of its own. With one committer each call is timed; with sixteen threads, what they got done together
-within the turn. Writers of sqlite3 and Ladybug queue at a lock in Python there, which is faster than their own
-ways to wait. The file system: {filesystem}."""
+defaults. The page is the floor: 4 KiB written in a file that has its size already, and fdatasync; one page for all
+threads that wait, and nothing else, is the floor of group commit among threads of Python. Each contender is in a
+process of its own. With one committer each call is timed; with sixteen threads, what they got done together within
+the turn. Writers of sqlite3 and Ladybug queue at a lock in Python there, which is faster than their own ways to wait.
+The file system: {filesystem}."""
 
-KINDS: tuple[type[Store], ...] = (NeuroGraph, Sqlite, Lmdb, DuckDB, Ladybug, PlainFile)
+KINDS: tuple[type[Store], ...] = (NeuroGraph, Sqlite, Lmdb, DuckDB, Ladybug, PlainFile, SharedSync)
 THREADS = 16
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def section(options: Options) -> Section:
@@ -40,7 +45,8 @@ def section(options: Options) -> Section:
         single = _single(children, rounds, calls)
         turns, seconds = (2, 0.1) if options.quick else (8, 0.5)
         threads = _threads(children, turns, seconds)
-    return Section("Durable commits", text, [single, threads])
+        engine = _engine(directory, seconds)
+    return Section("Durable commits", text, [single, threads, *engine])
 
 
 def _single(children: dict[str, Child], rounds: int, calls: int) -> Table:
@@ -96,6 +102,38 @@ def _threads(children: dict[str, Child], turns: int, seconds: float) -> Table:
         "p99 µs",
     ]
     return Table(f"{THREADS} threads", columns, rows)
+
+
+def _engine(directory: Path, seconds: float) -> list[Table]:
+    """Threads of Rust on the same disk; nothing where there is no cargo."""
+    cargo = shutil.which("cargo")
+    if cargo is None:
+        return []
+    command = [
+        cargo,
+        "run",
+        "--quiet",
+        "--release",
+        "--locked",
+        "--package",
+        "ng-core",
+        "--example",
+        "committers",
+    ]
+    asked = [*command, "--", str(directory), str(seconds)]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    rates: dict[str, list[float]] = {}
+    for line in said.splitlines():
+        threads, rate = line.split()
+        rates.setdefault(threads, []).append(float(rate))
+    one = float(np.median(rates["1"]))
+    rows = []
+    for threads, each in rates.items():
+        rate = float(np.median(each))
+        rows.append([threads, f"{rate:,.0f}", f"{float(np.ptp(each)) / rate:.0%}", f"{rate / one:.1f} ×"])
+    return [
+        Table("The engine without an interpreter", ["threads", "commits/s", "spread", "to its one"], rows)
+    ]
 
 
 def one_by_one(store: Store, calls: int) -> npt.NDArray[np.int64]:

@@ -9,9 +9,10 @@ use parking_lot::{Condvar, Mutex};
 use super::Store;
 use super::file;
 use crate::cancel::Cancel;
+use crate::error::Result;
 
 /// WAL bytes from which they are copied into the main file.
-const WAL_BYTES: u64 = 4 << 20;
+const WAL_BYTES: u64 = 3 << 20;
 /// Log bytes from which segments are written: about a quarter of a second of replay.
 const LOG_BYTES: u64 = 16 << 20;
 /// How long a commit stays in the log alone.
@@ -106,9 +107,19 @@ fn tend(orders: &(Mutex<Orders>, Condvar), store: &Weak<Store>, mut connection: 
             store.note_failure(error);
         }
         if (physical || logical)
-            && let Err(error) = connection.passive()
+            && let Err(error) = shorten(&store, &mut connection)
         {
             store.note_failure(error);
         }
+    }
+}
+
+/// Move the WAL into the main file: most of it beside the writers, and what came meanwhile while they wait.
+fn shorten(store: &Arc<Store>, connection: &mut file::Keeper) -> Result<()> {
+    connection.passive()?;
+    match store.lock(PATIENCE, &Cancel::default()) {
+        Ok(_writer) => connection.catch_up().map(drop),
+        Err(error) if error.sqlstate == Store::busy().sqlstate => Ok(()),
+        Err(error) => Err(error),
     }
 }

@@ -14,6 +14,7 @@ mod failure;
 mod follower;
 mod guard;
 mod header;
+mod inode;
 mod keeper;
 mod locks;
 mod log;
@@ -38,6 +39,7 @@ pub use create::{build, create, identity};
 pub use follower::Follower;
 use guard::Guard;
 use header::Verdict;
+use inode::inode;
 pub use keeper::{Checkpoint, Keeper};
 pub use log::Log;
 use mark::{Acknowledged, Mark};
@@ -278,12 +280,12 @@ impl File {
 
     /// Whether somebody has put another file in its place.
     fn replaced(&self) -> bool {
-        !fs::metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == self.identity)
+        !inode(&self.path).is_ok_and(|found| found == self.identity)
     }
 
     /// The write-ahead log's inode; 0 where there is none.
     fn wal_inode(&self) -> u64 {
-        fs::metadata(&self.wal).map_or(0, |found| found.ino())
+        inode(&self.wal).map_or(0, |(_, inode)| inode)
     }
 
     /// Whether somebody has taken the write-ahead log away: what this connection writes to it, nobody will find.
