@@ -127,13 +127,76 @@ class RuntimeGraphStorage:
         """Not supported yet: the k cheapest ways."""
         raise NotSupportedError("k paths are not supported yet")
 
-    def pagerank(self, damping: float = 0.85, seeds: Sequence[Token] | None = None) -> NoReturn:
-        """Not supported yet."""
-        raise NotSupportedError("pagerank is not supported yet")
+    def pagerank(
+        self,
+        damping: float = 0.85,
+        seeds: Token | Sequence[Token] | None = None,
+        *,
+        via: str | Sequence[str] | None = None,
+        tolerance: float = 1e-6,
+        max_iterations: int = 100,
+    ) -> Result:
+        """How important each token is to those connected with it: Page and Brin's PageRank.
 
-    def components(self) -> NoReturn:
-        """Not supported yet."""
-        raise NotSupportedError("components is not supported yet")
+        A walker follows one of the connections that leave a token, all alike, or starts anew: with probability
+        1 − `damping`, and where nothing leaves.
+
+        Args:
+            damping: how likely a connection is followed, 0 ≤ damping < 1.
+            seeds: where the walker starts anew, each as likely; anywhere by default.
+            via: the connection type to follow, or several; all by default.
+            tolerance: ends the rounds: the sum of what a round has changed in all scores.
+            max_iterations: so many rounds at the most.
+
+        Returns:
+            ``id, score`` of every token by id; the scores sum up to 1.
+
+        Raises:
+            DataError: 22003, damping or tolerance is out of its range; 22023, no seeds.
+            ProgrammingError: 42704, there is no such token or type.
+
+        Example:
+            >>> import neurograph as ng
+            >>> db = ng.connect()
+            >>> ids = db.tokens.create_many([{"key": key, "coords": [0.0] * 8} for key in "abc"])
+            >>> _ = db.connections.create_many({"source": ["a", "b"], "target": ["c", "c"]})
+            >>> [round(row["score"], 3) for row in db.graph.pagerank().dicts()]
+            [0.213, 0.213, 0.574]
+            >>> db.close()
+        """
+        began = perf_counter()
+        rows = self._database.engine.pagerank(
+            damping=damping,
+            seeds=seeds,
+            via=_types(via),
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+        )
+        return Result.of(rows, self._database.tail, began)
+
+    def components(self, *, via: str | Sequence[str] | None = None) -> Result:
+        """Which tokens hang together, whichever way the connections between them point.
+
+        Args:
+            via: the connection type to follow, or several; all by default.
+
+        Returns:
+            ``id, component`` of every token by id; a component is called by the least id in it.
+
+        Raises:
+            ProgrammingError: 42704, there is no such type.
+
+        Example:
+            >>> import neurograph as ng
+            >>> db = ng.connect()
+            >>> ids = db.tokens.create_many([{"key": key, "coords": [0.0] * 8} for key in "abc"])
+            >>> _ = db.connections.create("c", "b")
+            >>> db.graph.components().fetchall()
+            [(1, 1), (2, 2), (3, 2)]
+            >>> db.close()
+        """
+        began = perf_counter()
+        return Result.of(self._database.engine.components(via=_types(via)), self._database.tail, began)
 
 
 def _types(via: str | Sequence[str] | None) -> Sequence[str] | None:

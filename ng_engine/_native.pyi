@@ -319,6 +319,18 @@ class RuntimeStorage:
         direction: _Direction = "out",
     ) -> Relation:
         """A way of the fewest hops: step, id, key, type, connection, cost; no row if there is none."""
+    def pagerank(
+        self,
+        *,
+        damping: float | None = None,
+        seeds: _Token | Iterable[_Token] | None = None,
+        via: Sequence[str] | None = None,
+        tolerance: float | None = None,
+        max_iterations: int | None = None,
+    ) -> Relation:
+        """How often a random walker is at each token: id, score."""
+    def components(self, *, via: Sequence[str] | None = None) -> Relation:
+        """Tokens that hang together: id, component (the least id in it)."""
     def paths(self, source: _Token, target: _Token, k: int = 1, **options: Any) -> Relation:
         """Not supported yet: 0A000."""
 

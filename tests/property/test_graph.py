@@ -1,9 +1,10 @@
-"""Walks against networkx: reachable sets, depths and fewest hops on random graphs of several shapes."""
+"""Graphs of several shapes against networkx: reachable sets, depths, fewest hops, components, PageRank."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from ng_engine import RuntimeStorage
+from ng_engine.errors import Error
 
 TYPES = ["cause", "similar", "near"]
 
@@ -46,6 +48,22 @@ class World:
             self.storage.create_connection(row["source"], row["target"], type=row["type"])
         for number, ((s, t), name) in enumerate(zip(ends, types, strict=True), 1):
             self.graph.add_edge(s, t, key=number, type=name)
+
+    def change(self, rng: np.random.Generator) -> None:
+        """Loops, edges beside others, and every sixth connection and tenth token gone."""
+        nodes = list(self.graph.nodes)
+        for token in rng.choice(nodes, 12, replace=False).tolist():
+            self.graph.add_edge(token, token, key=self.storage.create_connection(token, token), type="loop")
+        for source, target, name in list(self.graph.edges(data="type"))[:40]:
+            if name != "other":
+                number = self.storage.create_connection(source, target, type="other")
+                self.graph.add_edge(source, target, key=number, type="other")
+        for source, target, number in list(self.graph.edges(keys=True))[::6]:
+            self.storage.delete_connection(number)
+            self.graph.remove_edge(source, target, number)
+        for token in nodes[::10]:
+            self.storage.delete_token(token)
+            self.graph.remove_node(token)
 
     def view(self, direction: str, via: list[str] | None) -> nx.MultiDiGraph | nx.MultiGraph:
         edges = [
@@ -122,3 +140,63 @@ def test_the_nearest_of_the_reachable() -> None:
         found = world.storage.neighbors(start, (1, 2), near=query, k=3, columns=["id", "distance"])
         assert found.rows() == expected
     assert checked > 5
+
+
+@pytest.mark.parametrize("shape", [power_law, sparse, grid])
+@pytest.mark.parametrize("via", [None, ["cause"], ["similar", "near"]])
+@pytest.mark.parametrize("changed", [False, True])
+def test_components_and_pagerank(
+    shape: Callable[[int], nx.DiGraph], via: list[str] | None, changed: bool
+) -> None:
+    world = World(shape(11), seed=4)
+    rng = np.random.default_rng(6)
+    if changed:
+        world.change(rng)
+    view = world.view("out", via)
+    tokens = sorted(view.nodes)
+
+    expected = {token: min(part) for part in nx.weakly_connected_components(view) for token in part}
+    assert world.storage.components(via=via).rows() == [(token, expected[token]) for token in tokens]
+
+    for damping, seeds in [(0.85, None), (0.4, rng.choice(tokens, 3, replace=False).tolist())]:
+        found = world.storage.pagerank(
+            damping=damping, seeds=seeds, via=via, tolerance=1e-13, max_iterations=1000
+        )
+        likely = None if seeds is None else dict.fromkeys(seeds, 1.0)
+        ranks = nx.pagerank(view, damping, likely, max_iter=1000, tol=1e-14, weight="")
+        assert [token for token, _ in found.rows()] == tokens
+        assert [score for _, score in found.rows()] == pytest.approx(
+            [ranks[token] for token in tokens], abs=1e-11
+        )
+        edges = view.number_of_edges()
+        assert edges == 0 or (found.work["edges_examined"] % edges == 0)
+    one = world.storage.pagerank(via=via, max_iterations=1)
+    assert one.work["edges_examined"] == view.number_of_edges()
+
+
+def test_nothing_hangs_together_in_an_empty_store() -> None:
+    storage = RuntimeStorage.memory()
+    assert storage.components().rows() == [] and storage.pagerank().rows() == []
+    storage.create_token(coords=[0.0] * 8)
+    assert storage.components().rows() == [(1, 1)] and storage.pagerank().rows() == [(1, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sqlstate"),
+    [
+        ({"damping": 1.0}, "22003"),
+        ({"damping": -0.1}, "22003"),
+        ({"damping": float("nan")}, "22003"),
+        ({"tolerance": -1.0}, "22003"),
+        ({"tolerance": float("inf")}, "22003"),
+        ({"seeds": []}, "22023"),
+        ({"seeds": [1, 99]}, "42704"),
+        ({"via": ["nothing"]}, "42704"),
+    ],
+)
+def test_pagerank_refuses(arguments: dict[str, Any], sqlstate: str) -> None:
+    storage = RuntimeStorage.memory()
+    storage.create_token(coords=[0.0] * 8)
+    with pytest.raises(Error) as caught:
+        storage.pagerank(**arguments)
+    assert caught.value.sqlstate == sqlstate

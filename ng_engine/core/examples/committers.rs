@@ -1,6 +1,8 @@
 //! Durable commits of one token by threads of Rust, where no interpreter is between the store and its callers:
 //! `cargo run --release --example committers -- DIRECTORY [SECONDS]` prints `threads commits/s`, a turn a line.
 
+#![allow(clippy::print_stdout, reason = "what it is for")]
+
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

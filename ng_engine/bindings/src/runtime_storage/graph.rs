@@ -1,7 +1,9 @@
 //! Walks along connections.
 
 use ng_core::Error;
+use ng_core::ops::components;
 use ng_core::ops::neighbors::{self, Walk};
+use ng_core::ops::pagerank::{self, Ranking};
 use ng_core::ops::path::{self, Route};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -76,6 +78,35 @@ impl PyRuntimeStorage {
         let max_depth = max_depth.map(|most| u32::try_from(most.0).unwrap_or(u32::MAX));
         let route = Route { via: via.as_deref(), max_depth, direction: self::direction(py, direction)? };
         self.run(py, || path::path(&view, &source, &target, &route)).map(PyRelation::from)
+    }
+
+    #[pyo3(signature = (*, damping=None, seeds=None, via=None, tolerance=None, max_iterations=None))]
+    fn pagerank(
+        &self,
+        py: Python<'_>,
+        damping: Option<&Bound<'_, PyAny>>,
+        seeds: Option<&Bound<'_, PyAny>>,
+        via: Option<Vec<String>>,
+        tolerance: Option<&Bound<'_, PyAny>>,
+        max_iterations: Option<Count>,
+    ) -> PyResult<PyRelation> {
+        let seeds = given(seeds, token_refs)?;
+        let most = max_iterations.map_or(100, |most| u32::try_from(most.0).unwrap_or(u32::MAX));
+        let ranking = Ranking {
+            damping: given(damping, |v| real_number(v, "damping"))?.unwrap_or(0.85),
+            seeds: seeds.as_deref(),
+            via: via.as_deref(),
+            tolerance: given(tolerance, |v| real_number(v, "the tolerance"))?.unwrap_or(1e-6),
+            max_iterations: most,
+        };
+        let view = self.view(py)?;
+        self.run(py, || pagerank::pagerank(&view, &ranking)).map(PyRelation::from)
+    }
+
+    #[pyo3(signature = (*, via=None))]
+    fn components(&self, py: Python<'_>, via: Option<Vec<String>>) -> PyResult<PyRelation> {
+        let view = self.view(py)?;
+        self.run(py, || components::components(&view, via.as_deref())).map(PyRelation::from)
     }
 
     #[pyo3(signature = (source, target, k=1, **options))]

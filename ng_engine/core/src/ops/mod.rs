@@ -1,22 +1,26 @@
 //! Set-at-a-time operations: one file, one operation, one name from here to the language.
 
 pub mod r#box;
+pub mod components;
 pub mod ingest;
 pub mod lookup;
 pub mod mutate;
 pub mod nearest;
 pub mod neighbors;
 mod order;
+pub mod pagerank;
 pub mod path;
 pub mod scan;
 #[cfg(test)]
 mod stops;
 pub mod within;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use parking_lot::{Condvar, Mutex};
+use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::batch;
@@ -138,6 +142,14 @@ impl Via {
     pub fn contains(&self, kind: u16) -> bool {
         self.0.as_ref().is_none_or(|bits| bits[kind as usize / 64] >> (kind % 64) & 1 == 1)
     }
+}
+
+/// Rows of a table that one thread works through at a time.
+const BLOCK: u32 = 1 << 12;
+
+/// The rows [0, `extent`) in blocks, for the engine's threads.
+fn blocks(extent: u32) -> impl IndexedParallelIterator<Item = Range<u32>> {
+    (0..extent.div_ceil(BLOCK)).into_par_iter().map(move |block| block * BLOCK..extent.min((block + 1) * BLOCK))
 }
 
 /// The page of a list that LIMIT and OFFSET leave.

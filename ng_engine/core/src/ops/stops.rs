@@ -6,9 +6,11 @@ use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Int64Array, Record
 use arrow_schema::{DataType, Field};
 
 use super::r#box::within_box;
+use super::components::components;
 use super::lookup::lookup;
 use super::nearest::{Search, nearest, nearest_batch};
 use super::neighbors::{Walk, neighbors};
+use super::pagerank::{Ranking, pagerank};
 use super::path::{Route, path};
 use super::scan::{Scan, bounds, count, list, scan};
 use super::within::{within, within_batch};
@@ -135,6 +137,16 @@ fn reads() -> Vec<(&'static str, u64, Read)> {
             }),
         ),
         ("neighbors", 20, Box::new(|view| rows(neighbors(view, &[TokenRef::Id(1)], &walk(u32::MAX))))),
+        ("components", 15, Box::new(|view| rows(components(view, None)))),
+        (
+            "pagerank",
+            30,
+            Box::new(|view| {
+                let (seeds, via) = (Some(&[TokenRef::Id(1)][..]), None);
+                let ranking = Ranking { damping: 0.9, seeds, via, tolerance: 0.0, max_iterations: 10 };
+                rows(pagerank(view, &ranking))
+            }),
+        ),
         (
             "neighbors, near",
             30,
