@@ -2,16 +2,16 @@
 //!
 //! And the way back: an interpreter that runs one thread at a time lets it run for 5 ms while others wait, so four
 //! threads of quick look-ups hold up each commit of a fifth for 20 ms, and mostly for five times that. A look-up
-//! therefore makes way for a thread that has been waiting to come back for a while.
+//! therefore makes way for a thread that has been waiting to come back from a write for a while.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use ng_core::cancel;
+use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
 
 use crate::error::{internal, raise};
@@ -23,7 +23,7 @@ thread_local! {
     static RAISED: Cell<Option<PyErr>> = const { Cell::new(None) };
 }
 
-/// Threads that have done their work and wait to come back to Python.
+/// Threads that have written and wait to come back to Python.
 static RETURNING: AtomicUsize = AtomicUsize::new(0);
 /// When the first of them began to wait, in nanoseconds since `START`.
 static SINCE: AtomicU64 = AtomicU64::new(0);
@@ -32,6 +32,9 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 const PATIENCE: Duration = Duration::from_millis(5);
 /// How long others make way at most: somebody who knows nothing of this may have been faster.
 const COURTESY: Duration = Duration::from_micros(200);
+
+/// Where others wait until they are back.
+static BACK: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
 
 /// Counts a thread as returning until it is back.
 struct Returning;
@@ -52,7 +55,9 @@ impl Returning {
 
 impl Drop for Returning {
     fn drop(&mut self) {
-        RETURNING.fetch_sub(1, Ordering::Relaxed);
+        if RETURNING.fetch_sub(1, Ordering::Relaxed) == 1 {
+            BACK.1.notify_all();
+        }
     }
 }
 
@@ -60,9 +65,9 @@ impl Drop for Returning {
 fn make_way(py: Python<'_>) {
     if Returning::is_late() {
         py.detach(|| {
-            let since = Instant::now();
-            while Returning::is_late() && since.elapsed() < COURTESY {
-                thread::yield_now();
+            let mut waiting = BACK.0.lock();
+            if Returning::is_late() {
+                BACK.1.wait_for(&mut waiting, COURTESY);
             }
         });
     }
@@ -96,11 +101,24 @@ fn is_main(py: Python<'_>) -> PyResult<bool> {
 
 /// Run engine code detached from the interpreter; its error, or its panic, becomes a `neurograph.Error`.
 pub(crate) fn enter<T: Send>(py: Python<'_>, work: impl FnOnce() -> ng_core::Result<T> + Send) -> PyResult<T> {
+    detached(py, work, || ())
+}
+
+/// The same for what writes: it comes back before its time.
+pub(crate) fn enter_to_write<T: Send>(py: Python<'_>, work: impl FnOnce() -> ng_core::Result<T> + Send) -> PyResult<T> {
+    detached(py, work, Returning::new)
+}
+
+fn detached<T: Send, R: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> ng_core::Result<T> + Send,
+    returning: impl FnOnce() -> R + Send,
+) -> PyResult<T> {
     if MAIN.get().is_none() {
         MAIN.set(Some(is_main(py)?));
     }
     cancel::entered();
-    let (done, _) = py.detach(|| (catch_unwind(AssertUnwindSafe(work)), Returning::new()));
+    let (done, _) = py.detach(|| (catch_unwind(AssertUnwindSafe(work)), returning()));
     if let Some(raised) = RAISED.take() {
         return Err(raised);
     }

@@ -259,7 +259,8 @@ impl RuntimeStorage {
 
     /// Whether [`Self::glance`] and [`Self::peek`] may have to.
     pub fn glance_waits(&self) -> bool {
-        !self.is_plain() || !(self.statement.is_running() || self.store.looked_lately())
+        let at_once = || self.statement.is_running() || self.store.looked_lately() || self.store.nothing_new();
+        !self.is_plain() || !at_once()
     }
 
     /// Whether a transaction is open.

@@ -72,7 +72,7 @@ impl PyRuntimeStorage {
 
     fn update_cdna_scales(&self, py: Python<'_>, scales: &Bound<'_, PyAny>) -> PyResult<bool> {
         let scales = eight(scales, "scales")?;
-        self.run(py, || {
+        self.change(py, || {
             self.storage.write(|working| {
                 let cdna = working.snapshot().cdna.with_scales(scales)?;
                 working.set_cdna(cdna);
@@ -87,7 +87,7 @@ impl PyRuntimeStorage {
 
     fn set_cdna_profile(&self, py: Python<'_>, profile: &Bound<'_, PyAny>) -> PyResult<()> {
         let chosen = choice(profile)?;
-        self.run(py, || {
+        self.change(py, || {
             self.storage.write(|working| {
                 let cdna = working.snapshot().cdna.clone();
                 let profile = match &chosen {
@@ -106,7 +106,7 @@ impl PyRuntimeStorage {
 
     fn set_cdna_flags(&self, py: Python<'_>, flags: &Bound<'_, PyAny>) -> PyResult<()> {
         let flags = integer(flags, "CDNA flags")?;
-        self.run(py, || {
+        self.change(py, || {
             self.storage.write(|working| {
                 let cdna = working.snapshot().cdna.with_flags(flags)?;
                 working.set_cdna(cdna);

@@ -67,7 +67,7 @@ impl PyRuntimeStorage {
             props: props.as_deref(),
         };
         let create = |working: &mut Working| working.create_connection(&new, Default::default());
-        let created = self.run(py, || self.storage.write_rows(1, create))?;
+        let created = self.change(py, || self.storage.write_rows(1, create))?;
         created.ok_or_else(|| raise(py, &Error::duplicate("the connection exists already")))
     }
 
@@ -113,7 +113,7 @@ impl PyRuntimeStorage {
         }
         patch.mutability = mutability.as_deref();
         patch.props = props.as_ref().map(|p| p.as_deref());
-        self.run(py, || {
+        self.change(py, || {
             self.storage.write_rows(1, |working| match mutate::find_connection(working, id) {
                 Some(row) => working.update_connection(row, &patch).map(|()| true),
                 None => Ok(false),
@@ -123,7 +123,7 @@ impl PyRuntimeStorage {
 
     fn delete_connection(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<bool> {
         let id = integer(id, "a connection's id")?;
-        self.run(py, || self.storage.write_rows(1, |working| Ok(mutate::delete_connections(working, &[id])? == 1)))
+        self.change(py, || self.storage.write_rows(1, |working| Ok(mutate::delete_connections(working, &[id])? == 1)))
     }
 
     #[pyo3(signature = (limit=None, offset=None))]
@@ -173,20 +173,20 @@ impl PyRuntimeStorage {
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let (batches, action) = (batches(arrow)?, super::on_conflict(py, on_conflict)?);
         let create = |working: &mut Working| mutate::create_connections(working, &batches, action);
-        let ids = self.run(py, || self.storage.write_rows(rows(&batches), create))?;
+        let ids = self.change(py, || self.storage.write_rows(rows(&batches), create))?;
         Ok(signed(ids).into_pyarray(py))
     }
 
     fn update_connections(&self, py: Python<'_>, arrow: &Bound<'_, PyAny>) -> PyResult<usize> {
         let batches = batches(arrow)?;
-        self.run(py, || {
+        self.change(py, || {
             self.storage.write_rows(rows(&batches), |working| mutate::update_connections(working, &batches))
         })
     }
 
     fn delete_connections(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<usize> {
         let ids = crate::convert::ids(ids)?;
-        self.run(py, || self.storage.write_rows(ids.len(), |working| mutate::delete_connections(working, &ids)))
+        self.change(py, || self.storage.write_rows(ids.len(), |working| mutate::delete_connections(working, &ids)))
     }
 
     #[pyo3(signature = (tokens, k, *, r#type="associated_with", weight=None, confidence=None, metric=None, on_conflict=None))]
@@ -212,7 +212,7 @@ impl PyRuntimeStorage {
             metric: by.as_ref(),
         };
         let session_metric = self.peek(py)?.metric;
-        let ids = self.run(py, || {
+        let ids = self.change(py, || {
             self.storage.write(|working| {
                 let snapshot = std::sync::Arc::new(working.snapshot().clone());
                 let (cancel, memory) = (working.cancel().clone(), working.memory().clone());

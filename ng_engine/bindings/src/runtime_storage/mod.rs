@@ -21,7 +21,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::convert::{checked, fail};
-use crate::enter::{enter, stay};
+use crate::enter::{enter, enter_to_write, stay};
 use crate::error::raise;
 
 /// One session on a store; see `ng_engine/_native.pyi`.
@@ -157,6 +157,11 @@ impl PyRuntimeStorage {
     /// Run engine code of a call; its error fails the transaction that the session has open, unless a statement decides.
     fn run<T: Send>(&self, py: Python<'_>, work: impl FnOnce() -> ng_core::Result<T> + Send) -> PyResult<T> {
         enter(py, work).inspect_err(|_| self.storage.call_failed())
+    }
+
+    /// The same for what writes.
+    fn change<T: Send>(&self, py: Python<'_>, work: impl FnOnce() -> ng_core::Result<T> + Send) -> PyResult<T> {
+        enter_to_write(py, work).inspect_err(|_| self.storage.call_failed())
     }
 
     /// Ask the session, detached if that may have to wait.

@@ -83,7 +83,7 @@ impl PyRuntimeStorage {
             props: props.as_deref(),
         };
         let created =
-            self.run(py, || self.storage.write_rows(1, |working| working.create_token(&new, Default::default())))?;
+            self.change(py, || self.storage.write_rows(1, |working| working.create_token(&new, Default::default())))?;
         created.ok_or_else(|| raise(py, &Error::duplicate("the token exists already")))
     }
 
@@ -146,7 +146,7 @@ impl PyRuntimeStorage {
         patch.key = key.as_ref().map(|k| k.as_deref());
         patch.props = props.as_ref().map(|p| p.as_deref());
         patch.kind = kind.as_deref();
-        self.run(py, || {
+        self.change(py, || {
             self.storage.write_rows(1, |working| match working.snapshot().find_token(&token) {
                 Some(row) => working.update_token(row, &patch).map(|()| true),
                 None => Ok(false),
@@ -156,7 +156,7 @@ impl PyRuntimeStorage {
 
     fn delete_token(&self, py: Python<'_>, token: &Bound<'_, PyAny>) -> PyResult<bool> {
         let token = token_ref(token)?;
-        self.run(py, || {
+        self.change(py, || {
             self.storage.write_rows(1, |working| {
                 let row = working.snapshot().find_token(&token);
                 if let Some(row) = row {
@@ -189,7 +189,7 @@ impl PyRuntimeStorage {
     }
 
     fn clear_tokens(&self, py: Python<'_>) -> PyResult<usize> {
-        self.run(py, || self.storage.write(|working| Ok(working.clear())))
+        self.change(py, || self.storage.write(|working| Ok(working.clear())))
     }
 
     /// The id of a token, or 42704.
@@ -215,18 +215,18 @@ impl PyRuntimeStorage {
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let (batches, action) = (batches(arrow)?, super::on_conflict(py, on_conflict)?);
         let create = |working: &mut Working| mutate::create_tokens(working, &batches, action);
-        let ids = self.run(py, || self.storage.write_rows(rows(&batches), create))?;
+        let ids = self.change(py, || self.storage.write_rows(rows(&batches), create))?;
         Ok(signed(ids).into_pyarray(py))
     }
 
     fn update_tokens(&self, py: Python<'_>, arrow: &Bound<'_, PyAny>) -> PyResult<usize> {
         let batches = batches(arrow)?;
-        self.run(py, || self.storage.write_rows(rows(&batches), |working| mutate::update_tokens(working, &batches)))
+        self.change(py, || self.storage.write_rows(rows(&batches), |working| mutate::update_tokens(working, &batches)))
     }
 
     fn delete_tokens(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<usize> {
         let ids = crate::convert::ids(ids)?;
-        self.run(py, || self.storage.write_rows(ids.len(), |working| mutate::delete_tokens(working, &ids)))
+        self.change(py, || self.storage.write_rows(ids.len(), |working| mutate::delete_tokens(working, &ids)))
     }
 
     /// Rows of the tokens with these ids, by id.

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use super::PyRuntimeStorage;
 use crate::convert::{checked, fail};
-use crate::enter::enter;
+use crate::enter::{enter, enter_to_write};
 
 #[pymethods]
 impl PyRuntimeStorage {
@@ -17,7 +17,7 @@ impl PyRuntimeStorage {
     }
 
     fn commit(&self, py: Python<'_>) -> PyResult<()> {
-        enter(py, || self.storage.commit())
+        enter_to_write(py, || self.storage.commit())
     }
 
     fn rollback(&self, py: Python<'_>) -> PyResult<()> {

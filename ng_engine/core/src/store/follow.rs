@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::checkpoint::Checkpoint;
-use super::file::{Coverage, Reader};
+use super::file::{Coverage, Follower, Reader};
 use super::{Durable, Store};
 use crate::commit::Working;
 use crate::error::{Error, Result};
@@ -47,6 +47,17 @@ impl Store {
             let looked = durable.looked.load(Ordering::Relaxed);
             durable.now().saturating_sub(looked) < LATELY.as_micros() as u64 || durable.follower.is_locked()
         })
+    }
+
+    /// Look at the log without waiting for anybody; whether there was nothing to see.
+    pub fn nothing_new(&self) -> bool {
+        let Some(durable) = &self.durable else { return true };
+        let Some(follower) = durable.follower.try_lock() else { return false };
+        let still = follower.as_ref().is_some_and(Follower::is_still);
+        if still {
+            durable.looked.store(durable.now(), Ordering::Relaxed);
+        }
+        still
     }
 
     /// Apply what the log has beyond the current version, and publish it.

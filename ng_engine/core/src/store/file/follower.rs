@@ -31,6 +31,14 @@ impl Follower {
         Ok(self.seen != Some(version))
     }
 
+    /// The same, told without opening anything anew; false too if it cannot be told so.
+    pub fn is_still(&self) -> bool {
+        self.file.check_process().is_ok()
+            && !self.file.wal_lost(&self.handle)
+            && self.seen.is_some()
+            && self.data_version().is_ok_and(|version| self.seen == Some(version))
+    }
+
     /// Look at one state of the file. If `f` succeeds, the state counts as seen.
     pub fn read<T>(&mut self, f: impl FnOnce(&Reader<'_>) -> Result<T>) -> Result<T> {
         let mut version = None;
