@@ -7,11 +7,12 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use ng_core::cancel;
-use parking_lot::{Condvar, Mutex};
+use ng_core::store::file::process_generation;
 use pyo3::prelude::*;
 
 use crate::error::{internal, raise};
@@ -23,8 +24,9 @@ thread_local! {
     static RAISED: Cell<Option<PyErr>> = const { Cell::new(None) };
 }
 
-/// Threads that have written and wait to come back to Python.
-static RETURNING: AtomicUsize = AtomicUsize::new(0);
+/// How many threads have written and wait to come back to Python. Above them the number of the process that counts: a
+/// forked child has none of its parent's threads.
+static RETURNING: AtomicU64 = AtomicU64::new(0);
 /// When the first of them began to wait, in nanoseconds since `START`.
 static SINCE: AtomicU64 = AtomicU64::new(0);
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -32,32 +34,31 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 const PATIENCE: Duration = Duration::from_millis(5);
 /// How long others make way at most: somebody who knows nothing of this may have been faster.
 const COURTESY: Duration = Duration::from_micros(200);
-
-/// Where others wait until they are back.
-static BACK: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
+/// How long they sleep before they look again; a lock to wait at could be locked in a forked child.
+const NAP: Duration = Duration::from_micros(50);
 
 /// Counts a thread as returning until it is back.
 struct Returning;
 
 impl Returning {
     fn new() -> Self {
-        if RETURNING.fetch_add(1, Ordering::Relaxed) == 0 {
+        let none = process_generation() << 32;
+        let count = |returning: u64| Some(returning.max(none) + 1);
+        if RETURNING.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).is_ok_and(|before| before <= none) {
             SINCE.store(START.elapsed().as_nanos() as u64, Ordering::Relaxed);
         }
         Self
     }
 
     fn is_late() -> bool {
-        RETURNING.load(Ordering::Relaxed) > 0
+        RETURNING.load(Ordering::Relaxed) > process_generation() << 32
             && START.elapsed().saturating_sub(Duration::from_nanos(SINCE.load(Ordering::Relaxed))) >= PATIENCE
     }
 }
 
 impl Drop for Returning {
     fn drop(&mut self) {
-        if RETURNING.fetch_sub(1, Ordering::Relaxed) == 1 {
-            BACK.1.notify_all();
-        }
+        RETURNING.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -65,9 +66,9 @@ impl Drop for Returning {
 fn make_way(py: Python<'_>) {
     if Returning::is_late() {
         py.detach(|| {
-            let mut waiting = BACK.0.lock();
-            if Returning::is_late() {
-                BACK.1.wait_for(&mut waiting, COURTESY);
+            let since = Instant::now();
+            while Returning::is_late() && since.elapsed() < COURTESY {
+                thread::sleep(NAP);
             }
         });
     }
