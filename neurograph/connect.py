@@ -50,7 +50,7 @@ def connect(
         allowed_paths: directories below which COPY and BACKUP may read and write, symbolic links followed; None
             allows every path.
         history_versions: how many of the latest commits a checkpoint leaves in the log, as far as they fit a twentieth
-            of the file.
+            of the file, or 4 MiB.
         accept_history: open a file whose history is shorter than what was acknowledged, for example an older copy
             put in its place, and take it for the truth from now on; otherwise that is XX001.
 

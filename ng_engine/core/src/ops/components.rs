@@ -1,5 +1,6 @@
 //! `components`: which tokens hang together, whichever way the connections between them point.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use arrow_array::Int64Array;
@@ -13,9 +14,9 @@ use crate::ops::scan::list;
 use crate::ops::{Via, View, blocks, on_pool};
 
 /// Every token's row leads to another of its component, by and by to the least, which leads to itself.
-struct Forest(Vec<AtomicU32>);
+struct DisjointSets(Vec<AtomicU32>);
 
-impl Forest {
+impl DisjointSets {
     fn new(rows: u32) -> Self {
         Self((0..rows).map(AtomicU32::new).collect())
     }
@@ -59,15 +60,15 @@ pub fn components(view: &View, via: Option<&[String]>) -> Result<Relation> {
     let via = Via::new(via, &snapshot.catalog)?;
     let extent = snapshot.tokens.extent();
     view.memory.take(extent as usize * size_of::<(u32, i64)>())?;
-    let forest = Forest::new(extent);
-    let join = |rows: std::ops::Range<u32>| -> Result<u64> {
+    let sets = DisjointSets::new(extent);
+    let join = |rows: Range<u32>| -> Result<u64> {
         cancel.check()?;
         let mut edges = 0;
         for row in rows {
             snapshot.adjacency.hops(snapshot, row, Direction::Out, |hop| {
                 edges += 1;
                 if via.contains(hop.kind) {
-                    forest.join(row, hop.token);
+                    sets.join(row, hop.token);
                 }
             });
         }
@@ -81,7 +82,7 @@ pub fn components(view: &View, via: Option<&[String]>) -> Result<Relation> {
     let mut names = Vec::with_capacity(rows.len());
     for row in &rows {
         pace.tick()?;
-        let name = &mut least[forest.root(*row) as usize];
+        let name = &mut least[sets.root(*row) as usize];
         if *name == 0 {
             *name = snapshot.tokens.id(*row) as i64;
         }

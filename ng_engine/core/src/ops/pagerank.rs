@@ -23,9 +23,9 @@ pub struct Ranking<'a> {
     pub seeds: Option<&'a [TokenRef]>,
     /// Names of the connection types walked; all unless given.
     pub via: Option<&'a [String]>,
-    /// Ends the rounds: the sum of what a round has changed.
+    /// The rounds end when what one of them has changed sums up to no more than this.
     pub tolerance: f64,
-    /// Ends the rounds too.
+    /// So many rounds at the most.
     pub max_iterations: u32,
 }
 

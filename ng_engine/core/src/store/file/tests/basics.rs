@@ -183,3 +183,28 @@ fn the_keeper_moves_the_log_into_the_file() {
     assert_eq!(file.bytes().1, 0);
     assert_eq!(follower.read(|reader| reader.newest()).unwrap(), 22);
 }
+
+#[test]
+fn moved_while_the_writer_waits_the_log_begins_anew() {
+    let scratch = Scratch::new();
+    let (file, mut log, mut follower) = made(&scratch);
+    log.set_synchronous(Synchronous::Normal).unwrap();
+    for _ in 0..20 {
+        commit(&mut log).unwrap();
+    }
+    let (size, mut keeper) = (file.bytes().1, file.keeper().unwrap());
+    begin(&mut log).unwrap();
+    let done = keeper.catch_up().unwrap();
+    assert!(done.frames > 0 && done.frames == done.moved, "{done:?}");
+    assert_eq!(file.acknowledged(), Some(20), "whoever holds the lock may say so");
+    log.rollback();
+    for _ in 0..10 {
+        commit(&mut log).unwrap();
+    }
+    assert_eq!(file.bytes().1, size, "written over, not behind");
+    assert_eq!(follower.read(|reader| reader.newest()).unwrap(), 30);
+    for _ in 0..20 {
+        commit(&mut log).unwrap();
+    }
+    assert!(file.bytes().1 > size, "unless it is moved, it grows");
+}
