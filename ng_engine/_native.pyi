@@ -14,6 +14,7 @@ class _ArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 _Filter = tuple[Any, ...]
+_Cost = float | tuple[Any, ...]
 _Metric = tuple[Sequence[float], Sequence[float]]
 _Point = Sequence[float] | npt.NDArray[np.floating[Any]]
 _Points = _Point | Sequence[_Point]
@@ -317,8 +318,10 @@ class RuntimeStorage:
         via: Sequence[str] | None = None,
         max_depth: int | None = None,
         direction: _Direction = "out",
+        cost: _Cost | None = None,
+        metric: _Metric | None = None,
     ) -> Relation:
-        """A way of the fewest hops: step, id, key, type, connection, cost; no row if there is none."""
+        """A way of the fewest hops, or with `cost` the cheapest: step, id, key, type, connection, cost; no row if there is none."""
     def pagerank(
         self,
         *,

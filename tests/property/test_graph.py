@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -200,3 +201,91 @@ def test_pagerank_refuses(arguments: dict[str, Any], sqlstate: str) -> None:
     with pytest.raises(Error) as caught:
         storage.pagerank(**arguments)
     assert caught.value.sqlstate == sqlstate
+
+
+COSTS: list[tuple[Any, Callable[[dict, dict, dict], float]]] = [
+    (1.0, lambda u, v, e: 1.0),
+    (("e", "weight"), lambda u, v, e: e["weight"]),
+    (("distance", "u", "v"), lambda u, v, e: math.dist(u["coords"], v["coords"])),
+    (
+        ("*", ("e", "weight"), ("+", 1, ("sqrt", ("abs", ("-", ("v", "weight"), ("u", "weight")))))),
+        lambda u, v, e: e["weight"] * (1 + math.sqrt(abs(v["weight"] - u["weight"]))),
+    ),
+    (("greatest", 0, ("-", ("e", "weight"), 0.5)), lambda u, v, e: max(0, e["weight"] - 0.5)),
+]
+
+
+@pytest.mark.parametrize("shape", [power_law, sparse, grid])
+@pytest.mark.parametrize("direction", ["out", "in", "both"])
+@pytest.mark.parametrize(("cost", "told"), COSTS)
+def test_the_cheapest_way(
+    shape: Callable[[int], nx.DiGraph], direction: str, cost: Any, told: Callable[[dict, dict, dict], float]
+) -> None:
+    world = World(shape(8), seed=9)
+    rng = np.random.default_rng(3)
+    storage = world.storage
+    world.change(rng)
+    for number in storage.list_connections(100_000):
+        storage.update_connection(number, weight=float(np.float32(rng.random())))
+    tokens = {token: storage.get_token(token) for token in world.graph.nodes}
+    for token in tokens:
+        storage.update_token(token, weight=float(np.float32(rng.random())))
+    tokens = {token: storage.get_token(token) for token in tokens}
+    via = ["cause", "similar", "other"]
+    graph = nx.DiGraph()
+    graph.add_nodes_from(tokens)
+    for s, t, number, name in world.graph.edges(keys=True, data="type"):
+        edge = storage.get_connection(number)
+        assert edge is not None
+        ways = {"out": [(s, t)], "in": [(t, s)], "both": [(s, t), (t, s)]}[direction]
+        for u, v in ways if name in via else []:
+            price = told(tokens[u], tokens[v], edge)
+            graph.add_edge(u, v, price=min(price, graph.get_edge_data(u, v, {"price": math.inf})["price"]))
+    found_some = 0
+    names = sorted(tokens)
+    for source, stranger in rng.choice(names, (25, 2)).tolist():
+        lengths = nx.single_source_dijkstra_path_length(graph, source, weight="price")
+        goal = stranger if source % 3 == 0 else int(rng.choice(list(lengths)))
+        steps = storage.path(source, goal, via=via, direction=direction, cost=cost).rows()
+        if goal not in lengths:
+            assert steps == []
+            continue
+        found_some += len(steps) > 1
+        check_costs(storage, steps, told, tokens, direction)
+        assert (steps[0][1], steps[-1][1]) == (source, goal)
+        assert steps[-1][5] == pytest.approx(lengths[goal], abs=1e-9)
+        most = len(steps) - 1
+        least = hop_limited(graph, source, goal, most)
+        bounded = storage.path(source, goal, via=via, direction=direction, cost=cost, max_depth=most).rows()
+        assert bounded[-1][5] == pytest.approx(least, abs=1e-9)
+        fewer = storage.path(source, goal, via=via, direction=direction, cost=cost, max_depth=most - 1).rows() if most else []
+        least = hop_limited(graph, source, goal, most - 1) if most else math.inf
+        assert (fewer[-1][5] if fewer else math.inf) == pytest.approx(least, abs=1e-9)
+        check_costs(storage, fewer, told, tokens, direction)
+    assert found_some > 5
+
+
+def hop_limited(graph: nx.DiGraph, source: int, goal: int, most: int) -> float:
+    """Bellman and Ford, a round a hop."""
+    best = {source: 0.0}
+    for _ in range(most):
+        after = dict(best)
+        for u, cost in best.items():
+            for v, data in graph.adj[u].items():
+                after[v] = min(after.get(v, math.inf), cost + data["price"])
+        best = after
+    return best.get(goal, math.inf)
+
+
+def check_costs(
+    storage: RuntimeStorage, steps: list[tuple], told: Callable[[dict, dict, dict], float], tokens: dict[int, Any], direction: str
+) -> None:  # fmt: skip
+    total = 0.0
+    for before, after in pairwise(steps):
+        edge = storage.get_connection(after[4])
+        assert edge is not None
+        ends = (edge["source"], edge["target"])
+        forward, backward = (before[1], after[1]), (after[1], before[1])
+        assert ends in {"out": [forward], "in": [backward], "both": [forward, backward]}[direction]
+        total += told(tokens[before[1]], tokens[after[1]], edge)
+        assert after[5] == pytest.approx(total, abs=1e-9)

@@ -1,6 +1,7 @@
 //! Python values in: points, token references, predicates, metrics.
 
 use ng_core::Error;
+use ng_core::cost::{Binary, End, Expression, Place, Unary};
 use ng_core::error::Result as CoreResult;
 use ng_core::filter::{Op, Predicate, Value};
 use ng_core::metric::{Metric, Point};
@@ -322,4 +323,53 @@ fn node(filter: &Bound<'_, PyAny>, depth: usize) -> PyResult<Predicate> {
         }
         name => Predicate::Compare(op(name).ok_or_else(malformed)?, column()?, value(&item(2)?)?),
     })
+}
+
+/// What a hop costs, as described by `ng_engine.Cost`.
+pub(crate) fn cost(expression: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Expression>> {
+    expression.map(|e| term(e, 0)).transpose()
+}
+
+fn term(expression: &Bound<'_, PyAny>, depth: usize) -> PyResult<Expression> {
+    if depth > 200 {
+        return fail(expression.py(), Error::limit_exceeded("the cost is nested deeper than 200 levels"));
+    }
+    let malformed = || PyTypeError::new_err("a cost is a number or a tuple as described by ng_engine.Cost");
+    let Ok(tuple) = expression.cast::<PyTuple>() else {
+        return real_number(expression, "a number in a cost").map(Expression::Number).map_err(|_| malformed());
+    };
+    let name: String = tuple.get_item(0).and_then(|n| n.extract()).map_err(|_| malformed())?;
+    let item = |i: usize| tuple.get_item(i).map_err(|_| malformed());
+    let column = || -> PyResult<String> { item(1)?.extract().map_err(|_| malformed()) };
+    let one = |function| Ok(Expression::Unary(function, Box::new(term(&item(1)?, depth + 1)?)));
+    let two = |function| {
+        Ok(Expression::Binary(function, Box::new(term(&item(1)?, depth + 1)?), Box::new(term(&item(2)?, depth + 1)?)))
+    };
+    match name.as_str() {
+        "e" => Ok(Expression::Connection(column()?)),
+        "u" => Ok(Expression::Token(End::From, column()?)),
+        "v" => Ok(Expression::Token(End::To, column()?)),
+        "distance" => Ok(Expression::Distance(spot(&item(1)?)?, spot(&item(2)?)?)),
+        "neg" => one(Unary::Negate),
+        "abs" => one(Unary::Abs),
+        "sqrt" => one(Unary::Sqrt),
+        "exp" => one(Unary::Exp),
+        "ln" => one(Unary::Ln),
+        "+" => two(Binary::Add),
+        "-" => two(Binary::Subtract),
+        "*" => two(Binary::Multiply),
+        "/" => two(Binary::Divide),
+        "power" => two(Binary::Power),
+        "least" => two(Binary::Least),
+        "greatest" => two(Binary::Greatest),
+        _ => Err(malformed()),
+    }
+}
+
+fn spot(value: &Bound<'_, PyAny>) -> PyResult<Place> {
+    match value.extract::<&str>() {
+        Ok("u") => Ok(Place::End(End::From)),
+        Ok("v") => Ok(Place::End(End::To)),
+        _ => point(value).map(Place::Point),
+    }
 }

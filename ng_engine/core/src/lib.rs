@@ -13,6 +13,7 @@ pub mod chunk;
 pub mod columns;
 pub mod commit;
 pub mod connection;
+pub mod cost;
 pub mod error;
 pub mod filter;
 pub mod guardian;

@@ -12,7 +12,7 @@ use super::PyRuntimeStorage;
 use super::connections::direction;
 use super::tokens::given;
 use crate::arrow::PyRelation;
-use crate::convert::{Count, fail, metric, point, predicate, real_number, token_ref, token_refs};
+use crate::convert::{Count, cost, fail, metric, point, predicate, real_number, token_ref, token_refs};
 
 /// `n` hops, or `(m, n)` for m to n.
 fn depth(value: Option<&Bound<'_, PyAny>>) -> PyResult<(u32, u32)> {
@@ -64,7 +64,8 @@ impl PyRuntimeStorage {
         self.run(py, || neighbors::neighbors(&view, &starts, &walk)).map(PyRelation::from)
     }
 
-    #[pyo3(signature = (source, target, *, via=None, max_depth=None, direction="out"))]
+    #[pyo3(signature = (source, target, *, via=None, max_depth=None, direction="out", cost=None, metric=None))]
+    #[expect(clippy::too_many_arguments, reason = "the contract's signature")]
     fn path(
         &self,
         py: Python<'_>,
@@ -73,10 +74,14 @@ impl PyRuntimeStorage {
         via: Option<Vec<String>>,
         max_depth: Option<Count>,
         direction: &str,
+        cost: Option<&Bound<'_, PyAny>>,
+        metric: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyRelation> {
+        let (cost, by) = (self::cost(cost)?, self::metric(metric)?);
         let (source, target, view) = (token_ref(source)?, token_ref(target)?, self.view(py)?);
         let max_depth = max_depth.map(|most| u32::try_from(most.0).unwrap_or(u32::MAX));
-        let route = Route { via: via.as_deref(), max_depth, direction: self::direction(py, direction)? };
+        let direction = self::direction(py, direction)?;
+        let route = Route { via: via.as_deref(), max_depth, direction, cost: cost.as_ref(), metric: by.as_ref() };
         self.run(py, || path::path(&view, &source, &target, &route)).map(PyRelation::from)
     }
 

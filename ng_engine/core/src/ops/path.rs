@@ -1,4 +1,6 @@
-//! `path`: a way of the fewest hops from one token to another, searched from both ends.
+//! `path`: a way of the fewest hops from one token to another, searched from both ends; or the cheapest one.
+
+mod cheapest;
 
 use std::collections::HashMap;
 
@@ -7,8 +9,10 @@ use arrow_array::{Float64Array, Int32Array, Int64Array};
 use crate::batch::{Extra, Relation, Rows, Work};
 use crate::cancel::Pace;
 use crate::columns::TableKind;
+use crate::cost::{self, Cost, Expression};
 use crate::error::Result;
 use crate::index::adjacency::Direction;
+use crate::metric::Metric;
 use crate::ops::{Via, View};
 use crate::snapshot::{Snapshot, TokenRef};
 
@@ -21,7 +25,14 @@ pub struct Route<'a> {
     pub max_depth: Option<u32>,
     /// Which way connections are walked.
     pub direction: Direction,
+    /// What a hop costs: the way is the cheapest, not the one of the fewest hops.
+    pub cost: Option<&'a Expression>,
+    /// What distances in `cost` are measured with; the session's unless given.
+    pub metric: Option<&'a Metric>,
 }
+
+/// The tokens of a way, the start first, each with the connection that led to it.
+type Way = Vec<(u32, u32)>;
 
 /// The columns of a path, in order.
 const COLUMNS: [&str; 6] = ["step", "id", "key", "type", "connection", "cost"];
@@ -77,7 +88,7 @@ impl Side {
     }
 
     /// The way from `row` back to the start: (row, connection that led to it).
-    fn back(&self, mut row: u32) -> Vec<(u32, u32)> {
+    fn back(&self, mut row: u32) -> Way {
         let mut way = Vec::new();
         while let Some((before, connection, hops)) = self.reached.get(&row) {
             way.push((row, *connection));
@@ -90,16 +101,8 @@ impl Side {
     }
 }
 
-/// The tokens of a shortest way, the start first, each with the connection that led to it.
-fn shortest(
-    from: u32,
-    to: u32,
-    via: &Via,
-    route: &Route<'_>,
-    view: &View,
-    work: &mut Work,
-) -> Result<Option<Vec<(u32, u32)>>> {
-    view.cancel.check()?;
+/// A way of the fewest hops.
+fn shortest(from: u32, to: u32, via: &Via, route: &Route<'_>, view: &View, work: &mut Work) -> Result<Option<Way>> {
     let (snapshot, mut pace) = (&*view.snapshot, view.cancel.pace());
     let mut ahead = Side::new(from, route.direction);
     let mut behind = Side::new(to, route.direction.reversed());
@@ -129,18 +132,30 @@ fn shortest(
     }
 }
 
-/// A way of the fewest hops: one row a token, none if there is no way.
+/// A way of the fewest hops, or the cheapest: one row a token, none if there is no way.
 pub fn path(view: &View, source: &TokenRef, target: &TokenRef, route: &Route<'_>) -> Result<Relation> {
+    view.cancel.check()?;
     let snapshot = &view.snapshot;
     let (from, to) = (snapshot.token(source)?, snapshot.token(target)?);
     let via = Via::new(route.via, &snapshot.catalog)?;
     let mut work = Work::default();
-    let way = shortest(from, to, &via, route, view, &mut work)?.unwrap_or_default();
+    let metric = route.metric.unwrap_or(&view.metric);
+    let cost = route.cost.map(|cost| Cost::compile(cost, snapshot, metric)).transpose()?;
+    let way = match &cost {
+        None => shortest(from, to, &via, route, view, &mut work)?,
+        Some(cost) => cheapest::cheapest(view, (from, to), &via, route, cost, &mut work)?,
+    };
+    let way = way.unwrap_or_default();
+    let mut costs = vec![0.0; way.len()];
+    for i in 1..way.len() {
+        let rows = cost::Rows { from: way[i - 1].0, to: way[i].0, connection: way[i].1 };
+        costs[i] = costs[i - 1] + cost.as_ref().map_or(Ok(1.0), |cost| cost.of(rows))?;
+    }
     let connection = |row: u32| (row != u32::MAX).then(|| snapshot.connections.id(row) as i64);
     let extras = vec![
         ("step", Extra::Small(Int32Array::from_iter_values(0..way.len() as i32))),
         ("connection", Extra::Big(way.iter().map(|(_, c)| connection(*c)).collect::<Int64Array>())),
-        ("cost", Extra::Double(Float64Array::from_iter_values((0..way.len()).map(|hops| hops as f64)))),
+        ("cost", Extra::Double(Float64Array::from(costs))),
     ];
     let rows = Rows::List(way.into_iter().map(|(row, _)| row).collect());
     let wanted = COLUMNS.map(str::to_owned);

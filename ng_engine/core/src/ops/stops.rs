@@ -159,7 +159,7 @@ fn reads() -> Vec<(&'static str, u64, Read)> {
             "path",
             20,
             Box::new(|view| {
-                let route = Route { via: None, max_depth: None, direction: Direction::Out };
+                let route = Route { via: None, max_depth: None, direction: Direction::Out, cost: None, metric: None };
                 rows(path(view, &TokenRef::Id(1), &TokenRef::Id(TOKENS), &route))
             }),
         ),
@@ -272,7 +272,7 @@ fn an_answer_that_is_too_large_is_refused() {
     let everything = Scan { limit: Some(usize::MAX), ..Scan::default() };
     assert_eq!(scan(&roomy(1000), TableKind::Tokens, &everything).err().unwrap().sqlstate, "53200");
     assert_eq!(neighbors(&roomy(1000), &[TokenRef::Id(1)], &walk(u32::MAX)).err().unwrap().sqlstate, "53200");
-    let route = Route { via: None, max_depth: None, direction: Direction::Out };
+    let route = Route { via: None, max_depth: None, direction: Direction::Out, cost: None, metric: None };
     let far = path(&roomy(1000), &TokenRef::Id(1), &TokenRef::Id(TOKENS), &route);
     assert_eq!(far.err().unwrap().sqlstate, "53200");
 }
