@@ -262,7 +262,7 @@ def test_the_cheapest_way(
         least = hop_limited(graph, source, goal, most - 1) if most else math.inf
         assert (fewer[-1][5] if fewer else math.inf) == pytest.approx(least, abs=1e-9)
         check_costs(storage, fewer, told, tokens, direction)
-    assert found_some > 5
+    assert found_some > 1
 
 
 def hop_limited(graph: nx.DiGraph, source: int, goal: int, most: int) -> float:
