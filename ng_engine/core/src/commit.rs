@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+mod bulk;
 mod replay;
 mod rows;
 
@@ -180,6 +181,7 @@ impl Working {
 
     /// Put another graph index, which has every connection so far, in the place of the present one.
     fn replace_adjacency(&mut self, adjacency: Adjacency) {
+        self.snapshot.triples = Arc::default();
         let (own, from) = (self.snapshot.adjacency.has_own(), adjacency.covered());
         self.snapshot.adjacency = Arc::new(if own { adjacency.with_own(&[], from) } else { adjacency });
         self.replaced.push(self.links.len());
@@ -374,48 +376,45 @@ impl Working {
         self.connect(new, on_conflict, true)
     }
 
-    /// Store many connections as one; ids of those stored.
+    /// Store `count` connections as one; ids of those stored. An error comes with the number of its row.
     pub fn create_connections<'a>(
         &mut self,
         count: usize,
-        rows: impl Iterator<Item = Result<NewConnection<'a>>>,
+        row: impl Fn(usize) -> Result<NewConnection<'a>> + Sync,
         on_conflict: OnConflict,
-    ) -> Result<Vec<u64>> {
-        // Degrees are counted in the graph index, so it may lag only where nobody counts; and links that a transaction
-        // may undo are listed.
-        let many = count >= BULK.max(self.snapshot.adjacency.covered() as usize / 2);
-        let listed = !many || self.snapshot.adjacency.has_own() || guardian::limits_degrees(&self.snapshot.cdna.active);
+    ) -> std::result::Result<Vec<u64>, (usize, Error)> {
+        // Degrees are counted in the graph index, so it may lag only where nobody counts.
+        let counted = guardian::limits_degrees(&self.snapshot.cdna.active);
+        let many = !counted && count >= BULK.max(self.snapshot.adjacency.covered() as usize / 2);
+        if many && let Some(ids) = self.connect_at_once(count, &row).map_err(|error| (0, error))? {
+            return Ok(ids);
+        }
         let mut ids = Vec::with_capacity(count.min(BULK));
-        self.snapshot.triples.reserve(count.min(1 << 26));
         let cancel = self.cancel.clone();
         let mut pace = cancel.pace();
-        for new in rows {
-            pace.ticks(ROW)?;
-            ids.extend(self.connect(&new?, on_conflict, listed)?);
+        for number in 0..count {
+            let created = pace.ticks(ROW).and_then(|()| self.connect(&row(number)?, on_conflict, !many));
+            ids.extend(created.map_err(|error| (number, error))?);
         }
-        if !listed {
-            self.replace_adjacency(Adjacency::build(&self.snapshot, &cancel)?);
+        if many {
+            let adjacency = Adjacency::build(&self.snapshot, &cancel).map_err(|error| (0, error))?;
+            self.replace_adjacency(adjacency);
         }
         Ok(ids)
     }
 
     fn connect(&mut self, new: &NewConnection<'_>, on_conflict: OnConflict, listed: bool) -> Result<Option<u64>> {
-        let end = |token: &TokenRef| {
-            self.snapshot.find_token(token).ok_or_else(|| match token {
-                TokenRef::Id(id) => Error::missing_token(format!("token {id} does not exist")),
-                TokenRef::Key(key) => Error::missing_token(format!("token \"{}\" does not exist", key.escape_debug())),
-            })
-        };
-        let (source_row, target_row) = (end(&new.source)?, end(&new.target)?);
-        let (source, target) = (self.snapshot.tokens.id(source_row), self.snapshot.tokens.id(target_row));
+        let end = |token: &TokenRef| self.snapshot.find_token(token).ok_or_else(|| no_end(token));
+        let rows = (end(&new.source)?, end(&new.target)?);
+        let ends = (self.snapshot.tokens.id(rows.0), self.snapshot.tokens.id(rows.1));
         let known = new.kind.map_or(Some(DEFAULT_TYPE), |name| self.snapshot.catalog.connection_types.code(name));
         let taken = |what: String| match on_conflict {
             OnConflict::Nothing => Ok(None),
             OnConflict::Fail => Err(Error::duplicate(what)),
         };
-        if let Some(kind) = known.filter(|kind| self.snapshot.find_triple(source, target, *kind).is_some()) {
+        if let Some(kind) = known.filter(|kind| self.snapshot.find_connection(rows, ends, *kind).is_some()) {
             let name = self.snapshot.catalog.connection_types.name(kind);
-            return taken(format!("a connection of type {name} from {source} to {target} exists already"));
+            return taken(format!("a connection of type {name} from {} to {} exists already", ends.0, ends.1));
         }
         let id = match new.id {
             Some(id) => {
@@ -427,17 +426,26 @@ impl Working {
             }
             None => next_id(self.snapshot.next_connection)?,
         };
-        if let Some(props) = new.props {
-            check_props(props)?;
-        }
         let kind = match (known, new.kind) {
             (Some(kind), _) => kind,
             (None, name) => self.connection_type(name.unwrap_or_default())?,
         };
+        let connection = self.connection(new, id, ends, kind)?;
+        self.check_degrees(rows.0, rows.1)?;
+        self.memory.take(CONNECTION_BYTES + text_bytes(&connection.props))?;
+        self.push_connection(connection, rows.0, rows.1, listed)?;
+        Ok(Some(id))
+    }
+
+    /// A new connection as it would be stored, if its values are legal.
+    fn connection(&self, new: &NewConnection<'_>, id: u64, ends: (u64, u64), kind: u16) -> Result<Connection> {
+        if let Some(props) = new.props {
+            check_props(props)?;
+        }
         let connection = Connection {
             id,
-            source,
-            target,
+            source: ends.0,
+            target: ends.1,
             kind,
             weight: finite("weight", new.weight.unwrap_or(1.0))?,
             confidence: unit("confidence", new.confidence.unwrap_or(0.5))?,
@@ -450,10 +458,7 @@ impl Working {
             ..Connection::default()
         };
         guardian::check(&self.snapshot.cdna.active, Change::Connection(&connection))?;
-        self.check_degrees(source_row, target_row)?;
-        self.memory.take(CONNECTION_BYTES + text_bytes(&connection.props))?;
-        self.push_connection(connection, source_row, target_row, listed)?;
-        Ok(Some(id))
+        Ok(connection)
     }
 
     fn check_degrees(&self, source: u32, target: u32) -> Result<()> {
@@ -530,6 +535,13 @@ impl Working {
 
 fn next_id(next: u64) -> Result<u64> {
     if next > LAST_ID { Err(Error::limit_exceeded("ids are exhausted")) } else { Ok(next) }
+}
+
+fn no_end(token: &TokenRef) -> Error {
+    match token {
+        TokenRef::Id(id) => Error::missing_token(format!("token {id} does not exist")),
+        TokenRef::Key(key) => Error::missing_token(format!("token \"{}\" does not exist", key.escape_debug())),
+    }
 }
 
 /// What a text takes.

@@ -39,6 +39,18 @@ impl Allowance {
         Self(Some(Arc::new(AtomicU64::new(left))))
     }
 
+    /// What is left.
+    pub fn left(&self) -> u64 {
+        self.0.as_ref().map_or(UNLIMITED, |left| left.load(Ordering::Relaxed))
+    }
+
+    /// Give back what was taken since so much was left.
+    pub fn give_back(&self, left_then: u64) {
+        if let Some(left) = &self.0 {
+            left.store(left_then, Ordering::Relaxed);
+        }
+    }
+
     /// Take so many bytes, or 53200.
     #[inline]
     pub fn take(&self, bytes: usize) -> Result<()> {

@@ -203,6 +203,11 @@ impl<R: Record> Table<R> {
         self.live
     }
 
+    /// Whether no row is deleted.
+    pub fn is_dense(&self) -> bool {
+        self.live == self.extent() as usize
+    }
+
     /// One more than the largest row number.
     pub fn extent(&self) -> u32 {
         ((self.sealed as u32) << SEGMENT_BITS) + self.tail.len

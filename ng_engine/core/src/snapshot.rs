@@ -38,7 +38,7 @@ pub struct Snapshot {
     pub connections: Table<Connection>,
     /// Key → row of the token.
     pub keys: Arc<RowMap>,
-    /// (source, target, type) → row of the connection.
+    /// (source, target, type) → row of the connection, for those beyond the compressed rows of the graph index.
     pub triples: Arc<RowMap>,
     /// The spatial index.
     pub spatial: Arc<Forest>,
@@ -108,13 +108,20 @@ impl Snapshot {
 
     /// The row of the connection with these ends and type.
     pub fn find_triple(&self, source: u64, target: u64, kind: u16) -> Option<u32> {
-        self.triples.find(RowMap::hash(&(source, target, kind)), |row| {
-            self.connections.is_live(row) && {
-                let (columns, slot) = self.connections.columns(row);
-                columns.source.get(slot) == source
-                    && columns.target.get(slot) == target
-                    && columns.kind.get(slot) == kind
-            }
+        self.find_connection((self.tokens.find(source)?, self.tokens.find(target)?), (source, target), kind)
+    }
+
+    /// The same, given the rows and ids of its ends.
+    pub fn find_connection(&self, rows: (u32, u32), (source, target): (u64, u64), kind: u16) -> Option<u32> {
+        self.adjacency.find(self, rows.0, rows.1, kind).or_else(|| {
+            self.triples.find(RowMap::hash(&(source, target, kind)), |row| {
+                self.connections.is_live(row) && {
+                    let (columns, slot) = self.connections.columns(row);
+                    columns.source.get(slot) == source
+                        && columns.target.get(slot) == target
+                        && columns.kind.get(slot) == kind
+                }
+            })
         })
     }
 
@@ -131,16 +138,14 @@ impl Snapshot {
         })
     }
 
-    /// (source, target, type) → row, made anew from the live connections on the engine's threads.
+    /// (source, target, type) → row, made anew from the live connections beyond the graph index's compressed rows.
     pub fn map_triples(&self, cancel: &Cancel) -> Result<RowMap> {
-        RowMap::build_parts(self.connections.segments(), cancel, |number, entries| {
-            let segment = self.connections.segment(number);
-            let columns = segment.columns();
-            for slot in segment.live_slots() {
-                let triple = (columns.source.get(slot), columns.target.get(slot), columns.kind.get(slot));
-                entries.push(RowMap::hash(&triple), row_at(number, slot));
-            }
-        })
+        let triple = |row| {
+            let (columns, slot) = self.connections.columns(row);
+            let triple = (columns.source.get(slot), columns.target.get(slot), columns.kind.get(slot));
+            Some((RowMap::hash(&triple), row))
+        };
+        RowMap::build(self.connections.live_rows_since(self.adjacency.covered()).map(triple), cancel)
     }
 
     /// The coordinates of a token's row.

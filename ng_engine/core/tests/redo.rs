@@ -444,7 +444,8 @@ fn tokens(working: &mut Working, count: usize) {
 }
 
 fn ring(working: &mut Working, count: usize) {
-    let rows = (0..count as i64).map(|i| {
+    let row = |i: usize| {
+        let i = i as i64;
         Ok(NewConnection {
             id: None,
             source: TokenRef::Id(i + 1),
@@ -457,8 +458,8 @@ fn ring(working: &mut Working, count: usize) {
             levels: None,
             props: None,
         })
-    });
-    working.create_connections(count, rows, OnConflict::Fail).unwrap();
+    };
+    working.create_connections(count, row, OnConflict::Fail).unwrap();
 }
 
 #[test]
@@ -565,7 +566,7 @@ fn commits_that_could_not_be_written_are_undone() {
         working.end_commit();
         if bulk {
             tokens_without_keys(&mut working, 100_000);
-            let many = (0..100_000).map(|i| Ok(NewConnection { target: TokenRef::Id(i + 21), ..connection.clone() }));
+            let many = |i: usize| Ok(NewConnection { target: TokenRef::Id(i as i64 + 21), ..connection.clone() });
             working.create_connections(100_000, many, OnConflict::Fail).unwrap();
             working.end_commit();
         }
@@ -746,7 +747,8 @@ fn times_of_opening() {
         TokenRef::Id((state >> 33) as i64 % 1_000_000 + 1)
     };
     let rows: Vec<_> = (0..5_000_000).map(|_| (random(), random())).collect();
-    let rows = rows.into_iter().map(|(source, target)| {
+    let row = |number: usize| {
+        let (source, target): (TokenRef, TokenRef) = rows[number].clone();
         Ok(NewConnection {
             id: None,
             source,
@@ -759,8 +761,8 @@ fn times_of_opening() {
             levels: None,
             props: None,
         })
-    });
-    working.create_connections(5_000_000, rows, OnConflict::Nothing).unwrap();
+    };
+    working.create_connections(rows.len(), row, OnConflict::Nothing).unwrap();
     let snapshot = working.finish();
     let encoded = state::encode(&snapshot, 0);
     for _ in 0..4 {

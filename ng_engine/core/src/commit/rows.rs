@@ -98,7 +98,10 @@ impl Working {
         let (id, kind) = (connection.id, connection.kind);
         let hash = RowMap::hash(&(connection.source, connection.target, kind));
         let row = self.snapshot.connections.push(id, connection)?;
-        self.snapshot.triples.insert_new(hash, row);
+        if self.snapshot.triples.insert_new(hash, row) {
+            let thinned = self.snapshot.triples.thinned(hash, |row| self.snapshot.connections.is_live(row));
+            self.snapshot.triples = Arc::new(thinned);
+        }
         if listed {
             let link = Link { source, target, connection: row, kind };
             self.snapshot.adjacency.push(link);
@@ -163,7 +166,6 @@ impl Working {
             tokens: old.tokens.cleared(),
             connections: old.connections.cleared(),
             keys: Arc::default(),
-            triples: Arc::default(),
             spatial: Arc::default(),
             ..old.clone()
         };
@@ -183,7 +185,6 @@ impl Working {
             ..old.clone()
         };
         next.keys = Arc::new(next.map_keys(&self.cancel)?);
-        next.triples = Arc::new(next.map_triples(&self.cancel)?);
         let adjacency = Adjacency::build(&next, &self.cancel)?;
         self.snapshot = next;
         self.replace_adjacency(adjacency);

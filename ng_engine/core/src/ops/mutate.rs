@@ -88,11 +88,19 @@ pub fn delete_tokens(working: &mut Working, ids: &[i64]) -> Result<usize> {
 pub fn create_connections(working: &mut Working, batches: &[RecordBatch], on_conflict: OnConflict) -> Result<Vec<u64>> {
     let batches = batches.iter().map(|b| ConnectionBatch::new(b, true)).collect::<Result<Vec<_>>>()?;
     let total = batches.iter().map(|b| b.len).sum();
-    let rows = batches.iter().flat_map(|batch| (0..batch.len).map(|row| batch.create(row)));
-    let mut at = 0;
-    let counted = rows.inspect(|_| at += 1);
-    let created = working.create_connections(total, counted, on_conflict);
-    created.map_err(|error| if error.is_cancelled() { error } else { in_row(at.max(1) - 1)(error) })
+    let ends: Vec<usize> = batches
+        .iter()
+        .scan(0, |end, batch| {
+            *end += batch.len;
+            Some(*end)
+        })
+        .collect();
+    let row = |number: usize| {
+        let at = ends.partition_point(|end| *end <= number);
+        batches[at].create(number + batches[at].len - ends[at])
+    };
+    let created = working.create_connections(total, row, on_conflict);
+    created.map_err(|(row, error)| if error.is_cancelled() { error } else { in_row(row)(error) })
 }
 
 /// Update the connections of all batches; how many.
@@ -174,9 +182,10 @@ pub fn weave(
         hits.truncate(weave.k);
         Ok(hits)
     })?;
-    let total = hits.iter().map(Vec::len).sum();
     let pairs = ids.iter().zip(&hits).flat_map(|(source, hits)| hits.iter().map(|hit| (*source, hit.id as i64)));
-    let rows = pairs.map(|(source, target)| {
+    let pairs: Vec<(i64, i64)> = pairs.collect();
+    let row = |number: usize| {
+        let (source, target) = pairs[number];
         Ok(NewConnection {
             id: None,
             source: TokenRef::Id(source),
@@ -189,6 +198,6 @@ pub fn weave(
             levels: None,
             props: None,
         })
-    });
-    working.create_connections(total, rows, on_conflict)
+    };
+    working.create_connections(pairs.len(), row, on_conflict).map_err(|(_, error)| error)
 }

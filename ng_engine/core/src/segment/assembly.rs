@@ -1,11 +1,16 @@
 //! Tables made of whole segments: read from a file, changed by another process, or rid of their deleted rows.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
+use rayon::prelude::*;
+
 use super::{BLOCK_SEGMENTS, LiveBits, Record, SEGMENT_BITS, SEGMENT_ROWS, Segment, Table};
+use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::index::keys::RowMap;
+use crate::ops::on_pool;
 
 impl<R: Record> Segment<R> {
     /// A segment of `len` rows, of which those are deleted whose bit is not set.
@@ -114,6 +119,52 @@ impl<R: Record> Table<R> {
             }
         }
         Ok(table)
+    }
+
+    /// Append so many rows and their ids, a range of them at a time on each of the engine's threads.
+    ///
+    /// Ids must rise, from above all there are. If it fails the table is half done, and of no use.
+    pub fn extend<I: Iterator<Item = Result<(u64, R)>>>(
+        &mut self,
+        count: usize,
+        cancel: &Cancel,
+        rows: impl Fn(Range<usize>) -> I + Sync,
+    ) -> Result<()> {
+        let (mut last, room) = (self.last_id, count.min(SEGMENT_ROWS - self.tail.len()));
+        let disorder = || Error::duplicate("ids that do not rise");
+        for row in rows(0..room) {
+            let (id, row) = row?;
+            if id <= last {
+                return Err(disorder());
+            }
+            self.push(id, row)?;
+            last = id;
+        }
+        let stamp = self.stamp;
+        let segment = |range: Range<usize>| {
+            cancel.check()?;
+            let (mut columns, mut len) = (R::columns(), 0);
+            for row in rows(range) {
+                let (_, row) = row?;
+                if row.wants_text(&columns) {
+                    row.add_text(&mut columns);
+                }
+                // SAFETY: the columns are nobody else's yet; `write` refuses a slot beyond them.
+                unsafe { row.write(&columns, len) };
+                len += 1;
+            }
+            Segment::from_parts(columns, len, None, stamp)
+        };
+        let starts = (room..count).into_par_iter().step_by(SEGMENT_ROWS);
+        let segments = starts.map(|start| segment(start..count.min(start + SEGMENT_ROWS)));
+        for segment in on_pool(cancel, || segments.collect::<Result<Vec<_>>>())? {
+            if !segment.ids_rise(&mut last) {
+                return Err(disorder());
+            }
+            self.append(segment)?;
+        }
+        self.last_id = last;
+        Ok(())
     }
 
     /// The live rows in the order of their numbers, numbered anew.

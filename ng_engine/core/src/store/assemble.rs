@@ -9,7 +9,6 @@ use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::index::adjacency::{Adjacency, Link};
 use crate::index::keys::RowMap;
-use crate::ops::on_pool;
 use crate::segment::{Table, row_at};
 use crate::snapshot::Snapshot;
 use crate::token::Token;
@@ -47,13 +46,12 @@ impl Snapshot {
 
     /// Make the indexes of the connections anew.
     fn index_connections(&mut self) -> Result<()> {
-        let make = || rayon::join(|| self.map_triples(&NEVER), || Adjacency::build(self, &NEVER));
-        let (triples, adjacency) = on_pool(&NEVER, make);
-        let (triples, adjacency) = (triples?, adjacency?);
+        let adjacency = Adjacency::build(self, &NEVER)?;
         if adjacency.compressed() != self.connections.live() {
             return Err(Error::corrupted("a connection's end does not exist"));
         }
-        (self.triples, self.adjacency) = (Arc::new(triples), Arc::new(adjacency));
+        // Every connection is found in it.
+        (self.triples, self.adjacency) = (Arc::default(), Arc::new(adjacency));
         Ok(())
     }
 

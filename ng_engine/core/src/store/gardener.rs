@@ -99,6 +99,10 @@ fn work(store: &Weak<Store>) {
                         let later = adjacency.covered()..now.connections.extent();
                         later.filter_map(|row| Link::of(now, row)).for_each(|link| adjacency.push(link));
                         now.adjacency = Arc::new(adjacency);
+                        // Those in the compressed rows are found there.
+                        if let Ok(triples) = now.map_triples(&Cancel::default()) {
+                            now.triples = Arc::new(triples);
+                        }
                     });
                 }
             }
