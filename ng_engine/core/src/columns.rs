@@ -42,17 +42,6 @@ pub enum Column {
     LastActivatedAt,
 }
 
-impl Column {
-    /// Whether its values are numbers.
-    pub fn is_numeric(self) -> bool {
-        use Column::{Activations, Axis, Confidence, Evidence, Flags, Id, Levels, Rigidity, Source, Target, Weight};
-        matches!(
-            self,
-            Id | Axis(_) | Weight | Flags | Source | Target | Confidence | Rigidity | Evidence | Activations | Levels
-        )
-    }
-}
-
 /// The columns of `SELECT * FROM tokens`.
 pub const TOKEN_COLUMNS: [(&str, Column); 9] = [
     ("id", Column::Id),

@@ -1,10 +1,14 @@
 //! What a hop costs: an expression over a connection and its two ends, told by the caller in names, compiled once
 //! against a snapshot, then asked hop by hop.
 
-use crate::columns::{Cell, Column, TableKind, cell, column};
+use crate::columns::{Column, TableKind, column};
+use crate::connection::Connection;
 use crate::error::{Error, Result};
+use crate::flat::Flat;
 use crate::metric::{Metric, Point};
+use crate::segment::Record;
 use crate::snapshot::Snapshot;
+use crate::token::Token;
 
 /// An end of a hop, in the direction in which it is walked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,14 +70,23 @@ pub enum Expression {
 }
 
 /// An expression whose names are resolved.
-#[derive(Clone, Debug)]
-enum Node {
+enum Node<'a> {
     Number(f64),
-    /// Of an end, or of the connection.
-    Column(TableKind, Option<End>, Column),
+    Connection(Numbers<'a, Connection>),
+    Token(End, Numbers<'a, Token>),
     Distance(Place, Place),
-    Unary(Unary, Box<Node>),
-    Binary(Binary, Box<Node>, Box<Node>),
+    Unary(Unary, Box<Node<'a>>),
+    Binary(Binary, Box<Node<'a>>, Box<Node<'a>>),
+}
+
+/// A numeric column.
+enum Numbers<'a, R: Record> {
+    Bytes(Flat<'a, R, u8>),
+    Shorts(Flat<'a, R, u16>),
+    Ints(Flat<'a, R, u32>),
+    Longs(Flat<'a, R, u64>),
+    Reals(Flat<'a, R, f32>),
+    Axis(Flat<'a, R, Point>, usize),
 }
 
 /// A hop by its rows: the token left, the token reached, the connection walked.
@@ -89,7 +102,8 @@ pub struct Rows {
 
 /// A compiled expression, and what it is asked of.
 pub struct Cost<'a> {
-    node: Node,
+    node: Node<'a>,
+    coords: Flat<'a, Token, Point>,
     snapshot: &'a Snapshot,
     metric: Metric,
 }
@@ -97,7 +111,32 @@ pub struct Cost<'a> {
 impl<'a> Cost<'a> {
     /// Resolve the names: 42703 for an unknown column, 42804 for one that is no number.
     pub fn compile(expression: &Expression, snapshot: &'a Snapshot, metric: &Metric) -> Result<Self> {
-        Ok(Self { node: compile(expression, snapshot)?, snapshot, metric: metric.clone() })
+        let coords = Flat::new(&snapshot.tokens, |columns| &columns.coords);
+        Ok(Self { node: compile(expression, snapshot)?, coords, snapshot, metric: metric.clone() })
+    }
+
+    /// Ask for what [`Self::of`] will read soon.
+    #[inline]
+    pub fn fetch(&self, rows: Rows) {
+        self.fetch_node(&self.node, rows);
+    }
+
+    fn fetch_node(&self, node: &Node<'_>, rows: Rows) {
+        match node {
+            Node::Number(_) => {}
+            Node::Connection(column) => column.fetch(rows.connection),
+            Node::Token(end, column) => column.fetch(rows.end(*end)),
+            Node::Distance(a, b) => [a, b].into_iter().for_each(|place| {
+                if let Place::End(end) = place {
+                    self.coords.fetch(rows.end(*end));
+                }
+            }),
+            Node::Unary(_, a) => self.fetch_node(a, rows),
+            Node::Binary(_, a, b) => {
+                self.fetch_node(a, rows);
+                self.fetch_node(b, rows);
+            }
+        }
     }
 
     /// What a hop costs; 22003 with the connection's id for anything but a finite number ≥ 0.
@@ -114,18 +153,11 @@ impl<'a> Cost<'a> {
             .hint("a cost is a finite number ≥ 0 for every connection met")
     }
 
-    fn value(&self, node: &Node, rows: Rows) -> f64 {
+    fn value(&self, node: &Node<'_>, rows: Rows) -> f64 {
         match node {
             Node::Number(number) => *number,
-            Node::Column(table, of, column) => {
-                let row = of.map_or(rows.connection, |end| rows.end(end));
-                match cell(self.snapshot, *table, row, *column) {
-                    Cell::Int(value) => value as f64,
-                    Cell::Real(value) => f64::from(value),
-                    Cell::Double(value) => value,
-                    _ => f64::NAN,
-                }
-            }
+            Node::Connection(column) => column.get(rows.connection),
+            Node::Token(end, column) => column.get(rows.end(*end)),
             Node::Distance(a, b) => self.metric.distance(&self.place(a, rows), &self.place(b, rows)),
             Node::Unary(function, a) => function.apply(self.value(a, rows)),
             Node::Binary(function, a, b) => function.apply(self.value(a, rows), self.value(b, rows)),
@@ -134,7 +166,7 @@ impl<'a> Cost<'a> {
 
     fn place(&self, place: &Place, rows: Rows) -> Point {
         match place {
-            Place::End(end) => self.snapshot.coords(rows.end(*end)),
+            Place::End(end) => self.coords.get(rows.end(*end)),
             Place::Point(point) => *point,
         }
     }
@@ -175,16 +207,76 @@ impl Binary {
     }
 }
 
-fn compile(expression: &Expression, snapshot: &Snapshot) -> Result<Node> {
-    let numeric = |table, end, name: &str| match column(snapshot, table, name) {
-        Some(column) if column.is_numeric() => Ok(Node::Column(table, end, column)),
-        Some(_) => Err(Error::type_mismatch(format!("column \"{}\" is no number", name.escape_debug()))),
-        None => Err(Error::undefined_column(format!("column \"{}\" does not exist", name.escape_debug()))),
+impl<R: Record> Numbers<'_, R> {
+    #[inline]
+    fn get(&self, row: u32) -> f64 {
+        match self {
+            Self::Bytes(column) => f64::from(column.get(row)),
+            Self::Shorts(column) => f64::from(column.get(row)),
+            Self::Ints(column) => f64::from(column.get(row)),
+            // Exposed as signed.
+            Self::Longs(column) => column.get(row) as i64 as f64,
+            Self::Reals(column) => f64::from(column.get(row)),
+            Self::Axis(column, axis) => f64::from(column.get(row)[*axis]),
+        }
+    }
+
+    #[inline]
+    fn fetch(&self, row: u32) {
+        match self {
+            Self::Bytes(column) => column.fetch(row),
+            Self::Shorts(column) => column.fetch(row),
+            Self::Ints(column) => column.fetch(row),
+            Self::Longs(column) => column.fetch(row),
+            Self::Reals(column) => column.fetch(row),
+            Self::Axis(column, _) => column.fetch(row),
+        }
+    }
+}
+
+fn connection_numbers(snapshot: &Snapshot, column: Column) -> Option<Numbers<'_, Connection>> {
+    let table = &snapshot.connections;
+    Some(match column {
+        Column::Id => Numbers::Longs(Flat::new(table, |columns| &columns.id)),
+        Column::Source => Numbers::Longs(Flat::new(table, |columns| &columns.source)),
+        Column::Target => Numbers::Longs(Flat::new(table, |columns| &columns.target)),
+        Column::Weight => Numbers::Reals(Flat::new(table, |columns| &columns.weight)),
+        Column::Confidence => Numbers::Reals(Flat::new(table, |columns| &columns.confidence)),
+        Column::Rigidity => Numbers::Reals(Flat::new(table, |columns| &columns.rigidity)),
+        Column::Evidence => Numbers::Ints(Flat::new(table, |columns| &columns.evidence)),
+        Column::Activations => Numbers::Longs(Flat::new(table, |columns| &columns.activations)),
+        Column::Levels => Numbers::Bytes(Flat::new(table, |columns| &columns.levels)),
+        _ => return None,
+    })
+}
+
+fn token_numbers(snapshot: &Snapshot, column: Column) -> Option<Numbers<'_, Token>> {
+    let table = &snapshot.tokens;
+    Some(match column {
+        Column::Id => Numbers::Longs(Flat::new(table, |columns| &columns.id)),
+        Column::Weight => Numbers::Reals(Flat::new(table, |columns| &columns.weight)),
+        Column::Flags => Numbers::Shorts(Flat::new(table, |columns| &columns.flags)),
+        Column::Axis(axis) => Numbers::Axis(Flat::new(table, |columns| &columns.coords), axis as usize),
+        _ => return None,
+    })
+}
+
+fn compile<'a>(expression: &Expression, snapshot: &'a Snapshot) -> Result<Node<'a>> {
+    let known = |table, name: &str| {
+        column(snapshot, table, name)
+            .ok_or_else(|| Error::undefined_column(format!("column \"{}\" does not exist", name.escape_debug())))
     };
+    let no_number = |name: &str| Error::type_mismatch(format!("column \"{}\" is no number", name.escape_debug()));
     Ok(match expression {
         Expression::Number(number) => Node::Number(*number),
-        Expression::Connection(name) => numeric(TableKind::Connections, None, name)?,
-        Expression::Token(end, name) => numeric(TableKind::Tokens, Some(*end), name)?,
+        Expression::Connection(name) => {
+            let column = known(TableKind::Connections, name)?;
+            Node::Connection(connection_numbers(snapshot, column).ok_or_else(|| no_number(name))?)
+        }
+        Expression::Token(end, name) => {
+            let column = known(TableKind::Tokens, name)?;
+            Node::Token(*end, token_numbers(snapshot, column).ok_or_else(|| no_number(name))?)
+        }
         Expression::Distance(a, b) => Node::Distance(*a, *b),
         Expression::Unary(function, a) => Node::Unary(*function, Box::new(compile(a, snapshot)?)),
         Expression::Binary(function, a, b) => {

@@ -345,7 +345,7 @@ impl<R: Record> Table<R> {
     /// Append a row.
     pub fn push(&mut self, id: u64, record: R) -> Result<u32> {
         if self.tail.len() == SEGMENT_ROWS {
-            self.seal()?;
+            self.seal(Segment::empty())?;
         }
         if !self.tail.claim() {
             let tail = Arc::make_mut(&mut self.tail);
@@ -376,7 +376,8 @@ impl<R: Record> Table<R> {
         Ok(row)
     }
 
-    fn seal(&mut self) -> Result<()> {
+    /// The full tail joins the sealed segments, and another takes its place.
+    fn seal(&mut self, next: Segment<R>) -> Result<()> {
         if self.sealed + 1 >= 1 << (32 - SEGMENT_BITS) {
             return Err(Error::limit_exceeded("a table holds at most 2^32 rows"));
         }
@@ -384,7 +385,7 @@ impl<R: Record> Table<R> {
         if self.sealed.is_multiple_of(BLOCK_SEGMENTS) {
             blocks.push(Arc::new(Vec::with_capacity(BLOCK_SEGMENTS)));
         }
-        let full = std::mem::replace(&mut self.tail, Arc::new(Segment::empty()));
+        let full = std::mem::replace(&mut self.tail, Arc::new(next));
         if let Some(block) = blocks.last_mut() {
             Arc::make_mut(block).push(full);
         }

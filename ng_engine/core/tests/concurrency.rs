@@ -8,9 +8,8 @@ use std::thread;
 use ng_core::commit::Working;
 use ng_core::index::adjacency::Direction;
 use ng_core::metric::Point;
+use ng_core::ops::View;
 use ng_core::ops::nearest::{Search, hits};
-use ng_core::ops::neighbors::reach;
-use ng_core::ops::{Via, View};
 use ng_core::request::{NewConnection, NewToken, OnConflict, TokenPatch};
 use ng_core::runtime_storage::RuntimeStorage;
 use ng_core::snapshot::TokenRef;
@@ -59,10 +58,9 @@ fn check(view: &View, query: &Point) -> usize {
     let found: Vec<(f64, u64)> = found.iter().map(|hit| (hit.distance, hit.id)).collect();
     assert_eq!(found, expected[..5.min(expected.len())]);
     for row in rows.iter().step_by(97) {
-        let via = Via::new(None, &snapshot.catalog).unwrap();
-        let (cancel, mut work) = Default::default();
-        let reached = reach(snapshot, &[*row], (1, 2), &via, Direction::Both, &cancel, &mut work).unwrap();
-        let partner = reached.first().expect("every token has its partner").0;
+        let mut reached = Vec::new();
+        snapshot.adjacency.hops(snapshot, *row, Direction::Both, |hop| reached.push(hop.token));
+        let partner = *reached.first().expect("every token has its partner");
         let weight = |row| {
             let (columns, slot) = snapshot.tokens.columns(row);
             columns.weight.get(slot)

@@ -59,11 +59,11 @@ impl Working {
         let working = &*self;
         let tokens = working.snapshot.tokens.finder();
         let end = |token: &TokenRef| {
-            let row = match token {
-                TokenRef::Id(id) => u64::try_from(*id).ok().and_then(|id| tokens.find(id)),
-                TokenRef::Key(key) => working.snapshot.find_key(key),
+            let id = match token {
+                TokenRef::Id(id) => u64::try_from(*id).ok().filter(|id| tokens.find(*id).is_some()),
+                TokenRef::Key(key) => working.snapshot.find_key(key).map(|row| working.snapshot.tokens.id(row)),
             };
-            row.map(|row| working.snapshot.tokens.id(row)).ok_or_else(|| no_end(token))
+            id.ok_or_else(|| no_end(token))
         };
         connections.extend(count, &cancel, |range: Range<usize>| {
             let mut codes = Codes::default();

@@ -13,6 +13,7 @@ pub mod path;
 pub mod scan;
 #[cfg(test)]
 mod stops;
+mod walk;
 pub mod within;
 
 use std::ops::Range;
@@ -136,6 +137,11 @@ impl Via {
             bits[code as usize / 64] |= 1u64 << (code % 64);
         }
         Ok(Self(Some(bits)))
+    }
+
+    /// Whether every type is in the set.
+    pub fn is_all(&self) -> bool {
+        self.0.is_none()
     }
 
     /// Whether a type is in the set.

@@ -1,19 +1,19 @@
 //! `neighbors`: tokens that a walk of m to n hops reaches, with the fewest hops that it takes.
 
-use std::cell::RefCell;
+use std::ops::ControlFlow::{self, Continue};
 
 use arrow_array::{Float64Array, Int32Array};
 
 use crate::batch::{Extra, Relation, Rows, Work};
-use crate::cancel::Cancel;
 use crate::columns::TableKind;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Predicate};
 use crate::index::adjacency::Direction;
 use crate::index::spatial::{Hit, TopK};
 use crate::metric::{Metric, Point};
+use crate::ops::walk;
 use crate::ops::{Via, View, order, page};
-use crate::snapshot::{Snapshot, TokenRef};
+use crate::snapshot::TokenRef;
 use crate::token::Token;
 
 /// Which tokens are reached, and how the answer is ordered.
@@ -41,63 +41,28 @@ pub struct Walk<'a> {
     pub columns: Option<&'a [String]>,
 }
 
-thread_local! {
-    /// A bit per token row, all clear between walks.
-    static SEEN: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
-}
-
 /// Rows reached and their depths, breadth first; the starts themselves are not among them.
-pub fn reach(
-    snapshot: &Snapshot,
+fn reach(
+    view: &View,
     starts: &[u32],
     (fewest, most): (u32, u32),
     via: &Via,
     direction: Direction,
-    cancel: &Cancel,
     work: &mut Work,
 ) -> Result<Vec<(u32, i32)>> {
-    cancel.check()?;
-    // Taken out, so that a panic loses the bits rather than leaving some set.
-    let mut seen = SEEN.take();
-    let words = snapshot.tokens.extent() as usize / 64 + 1;
-    if seen.len() < words {
-        seen.resize(words, 0);
-    }
-    let mut order: Vec<u32> = Vec::new();
-    let first = |row: u32, seen: &mut [u64]| {
-        let (word, bit) = (row as usize / 64, 1u64 << (row % 64));
-        let new = seen[word] & bit == 0;
-        seen[word] |= bit;
-        new
-    };
-    order.extend(starts.iter().filter(|row| first(**row, &mut seen)));
-    let mut reached = Vec::new();
-    let (mut level, mut depth) = (0..order.len(), 1);
-    let (mut pace, mut over) = (cancel.pace(), Ok(()));
-    while depth <= most && !level.is_empty() && over.is_ok() {
-        let end = order.len();
-        for i in level {
-            let before = work.edges_examined;
-            snapshot.adjacency.hops(snapshot, order[i], direction, |hop| {
-                work.edges_examined += 1;
-                if via.contains(hop.kind) && first(hop.token, &mut seen) {
-                    order.push(hop.token);
-                    if depth >= fewest {
-                        reached.push((hop.token, depth as i32));
-                    }
-                }
-            });
-            over = pace.ticks(1 + u32::try_from(work.edges_examined - before).unwrap_or(u32::MAX - 1));
-            if over.is_err() {
-                break;
-            }
+    view.cancel.check()?;
+    let (mut walk, mut pace) = (walk::Walk::new(&view.snapshot, via, direction, starts), view.cancel.pace());
+    let (mut reached, mut depth) = (Vec::new(), 1);
+    while depth <= most && !walk.level().is_empty() {
+        let _: ControlFlow<()> = walk.advance(&mut pace, work, |_, _| Continue(()))?;
+        if depth >= fewest {
+            let level = &walk.order()[walk.level()];
+            view.memory.take(level.len() * size_of::<(u32, i32)>())?;
+            reached.extend(level.iter().map(|row| (*row, depth as i32)));
         }
-        level = end..order.len();
         depth += 1;
     }
-    order.iter().for_each(|row| seen[*row as usize / 64] = 0);
-    SEEN.set(seen);
-    over.map(|()| reached)
+    Ok(reached)
 }
 
 /// Tokens reached from `starts`: their columns, `depth`, and with a point `distance`.
@@ -114,9 +79,8 @@ pub fn neighbors(view: &View, starts: &[TokenRef], walk: &Walk<'_>) -> Result<Re
     let via = Via::new(walk.via, &snapshot.catalog)?;
     let filter = Filter::compile::<Token>(walk.predicate, snapshot, &view.metric)?;
     let mut work = Work::default();
-    let mut reached = reach(snapshot, &rows, walk.depth, &via, walk.direction, &view.cancel, &mut work)?;
+    let mut reached = reach(view, &rows, walk.depth, &via, walk.direction, &mut work)?;
     work.rows_examined = reached.len() as u64;
-    view.memory.take(size_of_val(&*reached))?;
     let mut pace = view.cancel.pace();
     if !filter.is_all() {
         let mut shown = Vec::new();
@@ -130,7 +94,12 @@ pub fn neighbors(view: &View, starts: &[TokenRef], walk: &Walk<'_>) -> Result<Re
     }
     let relation = match walk.near {
         None => {
-            order::sort_by_key(&view.cancel, &mut reached, |(row, depth)| (*depth, snapshot.tokens.id(*row)))?;
+            // Mostly ids rise with rows, which need no look at the table.
+            if snapshot.tokens.in_id_order() {
+                order::sort_by_key(&view.cancel, &mut reached, |(row, depth)| (*depth, *row))?;
+            } else {
+                order::sort_by_key(&view.cancel, &mut reached, |(row, depth)| (*depth, snapshot.tokens.id(*row)))?;
+            }
             let reached = page(reached, walk.limit, walk.offset);
             relation(view, &reached, None, walk.columns)?
         }

@@ -1,7 +1,6 @@
 //! `pagerank`: how often a walker is at each token who follows a connection at random or, now and then, starts anew.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use arrow_array::Float64Array;
 use rayon::prelude::*;
@@ -67,11 +66,11 @@ pub fn pagerank(view: &View, ranking: &Ranking<'_>) -> Result<Relation> {
     let (starts, rows) = (starts(view, ranking.seeds)?, list(&snapshot.tokens, None, 0, cancel)?);
     let extent = snapshot.tokens.extent();
     view.memory.take(extent as usize * size_of::<(u32, [f64; 5])>())?;
-    let degrees: Vec<AtomicU32> = (0..extent).map(|_| AtomicU32::new(0)).collect();
     let (scores, rounds, edges) = on_pool(cancel, || {
-        let inflow = blocks(extent).map(|rows| inflow(view, &via, rows, &degrees)).collect::<Result<Vec<_>>>()?;
+        let inflow = blocks(extent).map(|rows| inflow(view, &via, rows)).collect::<Result<Vec<_>>>()?;
+        let degrees = blocks(extent).map(|rows| degrees(view, &via, rows)).collect::<Result<Vec<_>>>()?.concat();
         let edges: usize = inflow.iter().map(|block| block.sources.len()).sum();
-        let out = |row: usize| f64::from(degrees[row].load(Ordering::Relaxed));
+        let out = |row: usize| f64::from(degrees[row]);
         let share = |row: usize, score: f64| if out(row) > 0.0 { score / out(row) } else { 0.0 };
         let mut ranks = Ranks {
             shares: starts.iter().enumerate().map(|(row, start)| share(row, *start)).collect(),
@@ -139,19 +138,31 @@ fn starts(view: &View, seeds: Option<&[TokenRef]>) -> Result<Vec<f64>> {
     Ok(starts)
 }
 
-/// The connections into some rows; counts them at the rows that they leave.
-fn inflow(view: &View, via: &Via, rows: Range<u32>, degrees: &[AtomicU32]) -> Result<Inflow> {
+/// The connections into some rows.
+fn inflow(view: &View, via: &Via, rows: Range<u32>) -> Result<Inflow> {
     view.cancel.check()?;
     let mut inflow = Inflow { ends: Vec::with_capacity(rows.len()), sources: Vec::new() };
     for row in rows {
         view.snapshot.adjacency.hops(&view.snapshot, row, Direction::In, |hop| {
             if via.contains(hop.kind) {
                 inflow.sources.push(hop.token);
-                degrees[hop.token as usize].fetch_add(1, Ordering::Relaxed);
             }
         });
         inflow.ends.push(inflow.sources.len() as u32);
     }
     view.memory.take(inflow.sources.len() * size_of::<u32>())?;
     Ok(inflow)
+}
+
+/// How many connections leave each of some rows.
+fn degrees(view: &View, via: &Via, rows: Range<u32>) -> Result<Vec<u32>> {
+    view.cancel.check()?;
+    let degree = |row| {
+        let mut degree = 0;
+        view.snapshot.adjacency.hops(&view.snapshot, row, Direction::Out, |hop| {
+            degree += u32::from(via.contains(hop.kind));
+        });
+        degree
+    };
+    Ok(rows.map(degree).collect())
 }

@@ -2,7 +2,7 @@
 
 mod cheapest;
 
-use std::collections::HashMap;
+use std::ops::ControlFlow::{Break, Continue};
 
 use arrow_array::{Float64Array, Int32Array, Int64Array};
 
@@ -11,10 +11,11 @@ use crate::cancel::Pace;
 use crate::columns::TableKind;
 use crate::cost::{self, Cost, Expression};
 use crate::error::Result;
-use crate::index::adjacency::Direction;
+use crate::index::adjacency::{Direction, Hop};
 use crate::metric::Metric;
+use crate::ops::walk::Walk;
 use crate::ops::{Via, View};
-use crate::snapshot::{Snapshot, TokenRef};
+use crate::snapshot::TokenRef;
 
 /// What the way may use.
 #[derive(Clone, Debug)]
@@ -38,95 +39,80 @@ type Way = Vec<(u32, u32)>;
 const COLUMNS: [&str; 6] = ["step", "id", "key", "type", "connection", "cost"];
 
 /// What a token that was reached takes.
-const REACHED_BYTES: usize = 24;
+const REACHED_BYTES: usize = 8;
 
-/// One side of the search: how each row was reached, and the rows of the last level.
-struct Side {
-    /// Row → (row before, connection walked, hops so far); a start is its own predecessor.
-    reached: HashMap<u32, (u32, u32, u32), foldhash::fast::RandomState>,
-    level: Vec<u32>,
+/// One side of the search: what it reached, and how.
+struct Side<'a> {
+    walk: Walk<'a>,
+    /// For each of the rows reached, where among them the one is that led to it.
+    before: Vec<u32>,
     hops: u32,
     direction: Direction,
 }
 
-impl Side {
-    fn new(start: u32, direction: Direction) -> Self {
-        let reached = [(start, (start, u32::MAX, 0))].into_iter().collect();
-        Self { reached, level: vec![start], hops: 0, direction }
+impl<'a> Side<'a> {
+    fn new(view: &'a View, via: &'a Via, start: u32, direction: Direction) -> Self {
+        let walk = Walk::new(&view.snapshot, via, direction, &[start]);
+        Self { walk, before: vec![0], hops: 0, direction }
     }
 
-    /// One level more; the meeting point with the fewest hops on both sides, if any.
-    fn advance(
-        &mut self,
-        snapshot: &Snapshot,
-        via: &Via,
-        other: &Self,
-        pace: &mut Pace<'_>,
-        work: &mut Work,
-    ) -> Result<Option<u32>> {
-        let (mut next, mut best) = (Vec::new(), None);
+    /// One hop further, or until the other side is met: the row where it is.
+    ///
+    /// The first meeting is as good as any: a row that the other side reached before its last level would have been met
+    /// before.
+    fn advance(&mut self, other: &Self, pace: &mut Pace<'_>, work: &mut Work) -> Result<Option<u32>> {
         self.hops += 1;
-        for from in std::mem::take(&mut self.level) {
-            let before = work.edges_examined;
-            snapshot.adjacency.hops(snapshot, from, self.direction, |hop| {
-                work.edges_examined += 1;
-                if !via.contains(hop.kind) || self.reached.contains_key(&hop.token) {
-                    return;
-                }
-                self.reached.insert(hop.token, (from, hop.connection, self.hops));
-                next.push(hop.token);
-                if let Some((_, _, rest)) = other.reached.get(&hop.token)
-                    && best.is_none_or(|(fewest, _)| *rest < fewest)
-                {
-                    best = Some((*rest, hop.token));
-                }
-            });
-            pace.ticks(1 + u32::try_from(work.edges_examined - before).unwrap_or(u32::MAX - 1))?;
-        }
-        self.level = next;
-        Ok(best.map(|(_, row)| row))
+        let before = &mut self.before;
+        let met = self.walk.advance(pace, work, |row, from| {
+            before.push(from as u32);
+            if other.walk.has(row) { Break(row) } else { Continue(()) }
+        })?;
+        Ok(met.break_value())
     }
 
     /// The way from `row` back to the start: (row, connection that led to it).
-    fn back(&self, mut row: u32) -> Way {
+    fn back(&self, view: &View, via: &Via, row: u32) -> Way {
+        let order = self.walk.order();
+        let mut at = order.iter().rposition(|reached| *reached == row).unwrap_or_default();
         let mut way = Vec::new();
-        while let Some((before, connection, hops)) = self.reached.get(&row) {
-            way.push((row, *connection));
-            if *hops == 0 {
-                break;
-            }
-            row = *before;
+        while at > 0 {
+            let from = self.before[at] as usize;
+            let led = |hop: Hop| {
+                if hop.token == order[at] && via.contains(hop.kind) { Break(hop.connection) } else { Continue(()) }
+            };
+            let found = view.snapshot.adjacency.try_hops(&view.snapshot, order[from], self.direction, led);
+            way.push((order[at], found.break_value().unwrap_or(u32::MAX)));
+            at = from;
         }
+        way.push((order[0], u32::MAX));
         way
     }
 }
 
 /// A way of the fewest hops.
-fn shortest(from: u32, to: u32, via: &Via, route: &Route<'_>, view: &View, work: &mut Work) -> Result<Option<Way>> {
-    let (snapshot, mut pace) = (&*view.snapshot, view.cancel.pace());
-    let mut ahead = Side::new(from, route.direction);
-    let mut behind = Side::new(to, route.direction.reversed());
+fn shortest(view: &View, (from, to): (u32, u32), via: &Via, route: &Route<'_>, work: &mut Work) -> Result<Option<Way>> {
     if from == to {
         return Ok(Some(vec![(from, u32::MAX)]));
     }
+    let mut pace = view.cancel.pace();
+    let mut ahead = Side::new(view, via, from, route.direction);
+    let mut behind = Side::new(view, via, to, route.direction.reversed());
     loop {
-        if route.max_depth.is_some_and(|most| ahead.hops + behind.hops >= most) {
+        let levels = (ahead.walk.level().len(), behind.walk.level().len());
+        if route.max_depth.is_some_and(|most| ahead.hops + behind.hops >= most) || levels.0.min(levels.1) == 0 {
             return Ok(None);
         }
-        if ahead.level.is_empty() || behind.level.is_empty() {
-            return Ok(None);
-        }
-        view.memory.take((ahead.level.len() + behind.level.len()) * REACHED_BYTES)?;
-        let meeting = if ahead.level.len() <= behind.level.len() {
-            ahead.advance(snapshot, via, &behind, &mut pace, work)?
+        view.memory.take((levels.0 + levels.1) * REACHED_BYTES)?;
+        let meeting = if levels.0 <= levels.1 {
+            ahead.advance(&behind, &mut pace, work)?
         } else {
-            behind.advance(snapshot, via, &ahead, &mut pace, work)?
+            behind.advance(&ahead, &mut pace, work)?
         };
         let Some(row) = meeting else { continue };
-        let mut way = ahead.back(row);
+        let mut way = ahead.back(view, via, row);
         way.reverse();
         // Behind the meeting point each connection leads away from its row: it belongs to the row after.
-        let tail = behind.back(row);
+        let tail = behind.back(view, via, row);
         way.extend(tail.windows(2).map(|pair| (pair[1].0, pair[0].1)));
         return Ok(Some(way));
     }
@@ -142,7 +128,7 @@ pub fn path(view: &View, source: &TokenRef, target: &TokenRef, route: &Route<'_>
     let metric = route.metric.unwrap_or(&view.metric);
     let cost = route.cost.map(|cost| Cost::compile(cost, snapshot, metric)).transpose()?;
     let way = match &cost {
-        None => shortest(from, to, &via, route, view, &mut work)?,
+        None => shortest(view, (from, to), &via, route, &mut work)?,
         Some(cost) => cheapest::cheapest(view, (from, to), &via, route, cost, &mut work)?,
     };
     let way = way.unwrap_or_default();

@@ -193,15 +193,15 @@ impl<R: Record> Table<R> {
     }
 
     fn append(&mut self, segment: Segment<R>) -> Result<()> {
-        if !self.tail.is_empty() {
-            if self.tail.len() != SEGMENT_ROWS {
-                return Err(Error::corrupted(format!("segment {} has {} rows", self.sealed, self.tail.len())));
-            }
-            self.seal()?;
-        }
         self.live += segment.live_len();
-        self.tail = Arc::new(segment);
-        Ok(())
+        if self.tail.is_empty() {
+            self.tail = Arc::new(segment);
+            return Ok(());
+        }
+        if self.tail.len() != SEGMENT_ROWS {
+            return Err(Error::corrupted(format!("segment {} has {} rows", self.sealed, self.tail.len())));
+        }
+        self.seal(segment)
     }
 
     fn exchange(&mut self, number: usize, segment: Segment<R>) -> Result<()> {

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::{Direction, Hop, Link};
 use crate::cancel::Cancel;
 use crate::error::Result;
+use crate::prefetch::prefetch;
 use crate::segment::row_at;
 use crate::snapshot::Snapshot;
 
@@ -168,6 +169,24 @@ impl Compressed {
         let kinds = &self.kinds[range];
         let hops = tokens.iter().zip(connections).zip(kinds);
         hops.map(|((token, connection), kind)| Hop { token: *token, connection: *connection, kind: *kind })
+    }
+
+    #[inline]
+    pub(super) fn fetch_place(&self, token: u32) {
+        if let Some(offset) = self.offsets.get(token as usize) {
+            prefetch(offset);
+        }
+    }
+
+    #[inline]
+    pub(super) fn fetch_hops(&self, token: u32, kinds: bool) {
+        let Some(start) = self.offsets.get(token as usize) else { return };
+        if let Some(hop) = self.tokens.get(*start as usize) {
+            prefetch(hop);
+        }
+        if kinds && let Some(kind) = self.kinds.get(*start as usize) {
+            prefetch(kind);
+        }
     }
 
     /// The hops from one token to another, where they come in order of the tokens they lead to.

@@ -1,6 +1,7 @@
 //! Links that came after the compressed rows: lists by token, shared by every snapshot since.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow::{self, Continue};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
@@ -39,10 +40,10 @@ impl Listed {
         }
     }
 
-    pub(super) fn visit(&self, from: u32, mut visit: impl FnMut(Hop)) {
-        if let Some(hops) = self.shard(from).read().get(&from) {
-            hops.iter().for_each(|hop| visit(*hop));
-        }
+    /// Visit the links from a token, until `visit` breaks off.
+    pub(super) fn try_visit<B>(&self, from: u32, visit: impl FnMut(Hop) -> ControlFlow<B>) -> ControlFlow<B> {
+        let shard = self.shard(from).read();
+        shard.get(&from).map_or(Continue(()), |hops| hops.iter().copied().try_for_each(visit))
     }
 }
 

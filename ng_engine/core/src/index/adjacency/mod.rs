@@ -6,6 +6,7 @@
 mod compressed;
 mod listed;
 
+use std::ops::ControlFlow::{self, Continue};
 use std::sync::Arc;
 
 use crate::cancel::Cancel;
@@ -146,22 +147,57 @@ impl Adjacency {
     /// Visit every live hop from a token; a self loop is visited once in each direction asked for.
     #[inline]
     pub fn hops(&self, snapshot: &Snapshot, token: u32, direction: Direction, mut visit: impl FnMut(Hop)) {
+        let all = self.try_hops(snapshot, token, direction, |hop| {
+            visit(hop);
+            Continue::<()>(())
+        });
+        debug_assert!(all.is_continue());
+    }
+
+    /// The same until `visit` breaks off.
+    #[inline]
+    pub fn try_hops<B>(
+        &self,
+        snapshot: &Snapshot,
+        token: u32,
+        direction: Direction,
+        mut visit: impl FnMut(Hop) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
         let connections = &snapshot.connections;
         let dense = connections.is_dense();
         for compressed in self.compressed.of(direction) {
             if dense {
-                compressed.hops(token).for_each(&mut visit);
+                compressed.hops(token).try_for_each(&mut visit)?;
             } else {
-                compressed.hops(token).filter(|hop| connections.is_live(hop.connection)).for_each(&mut visit);
+                compressed.hops(token).filter(|hop| connections.is_live(hop.connection)).try_for_each(&mut visit)?;
             }
         }
         if self.own.is_some() || !self.later.is_empty() {
-            self.later_hops(snapshot, token, direction, visit);
+            self.later_hops(snapshot, token, direction, visit)?;
         }
+        Continue(())
+    }
+
+    /// Ask for where the hops of a token are, which [`Self::fetch_hops`] will need soon.
+    #[inline]
+    pub fn fetch_place(&self, token: u32, direction: Direction) {
+        self.compressed.of(direction).for_each(|compressed| compressed.fetch_place(token));
+    }
+
+    /// Ask for the hops of a token, which will be visited soon; for their types too if they are looked at.
+    #[inline]
+    pub fn fetch_hops(&self, token: u32, direction: Direction, kinds: bool) {
+        self.compressed.of(direction).for_each(|compressed| compressed.fetch_hops(token, kinds));
     }
 
     #[inline(never)]
-    fn later_hops(&self, snapshot: &Snapshot, token: u32, direction: Direction, mut visit: impl FnMut(Hop)) {
+    fn later_hops<B>(
+        &self,
+        snapshot: &Snapshot,
+        token: u32,
+        direction: Direction,
+        mut visit: impl FnMut(Hop) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
         let connections = &snapshot.connections;
         let id = snapshot.tokens.id(token);
         // A listed row may since be another connection's: rolled back rows are numbered again.
@@ -178,20 +214,15 @@ impl Adjacency {
         let before = 0..own.as_ref().map_or(u32::MAX, |(rows, _)| rows.start);
         for (rows, later) in [Some((before, &self.later)), own].into_iter().flatten() {
             if direction != Direction::In {
-                later.outward.visit(token, |hop| {
-                    if rows.contains(&hop.connection) && same(&hop, true) {
-                        visit(hop);
-                    }
-                });
+                let known = |hop: &Hop| rows.contains(&hop.connection) && same(hop, true);
+                later.outward.try_visit(token, |hop| if known(&hop) { visit(hop) } else { Continue(()) })?;
             }
             if direction != Direction::Out {
-                later.inward.visit(token, |hop| {
-                    if rows.contains(&hop.connection) && same(&hop, false) {
-                        visit(hop);
-                    }
-                });
+                let known = |hop: &Hop| rows.contains(&hop.connection) && same(hop, false);
+                later.inward.try_visit(token, |hop| if known(&hop) { visit(hop) } else { Continue(()) })?;
             }
         }
+        Continue(())
     }
 
     /// Bytes of the compressed rows.

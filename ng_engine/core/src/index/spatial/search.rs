@@ -2,12 +2,13 @@
 
 use super::Tree;
 use super::exact::walk_exact;
-use super::isa::{AVX2, AVX512, Isa, PORTABLE, prefetch, within16, within32};
+use super::isa::{AVX2, AVX512, Isa, PORTABLE, within16, within32};
 use super::kernel::{EQUAL, FULL, LEAF, Probe, REACH, ROUND, SOME, WIDE};
 use super::sieve::Sieve;
 use super::topk::{Hit, TopK};
 use super::work::Work;
 use crate::metric::{Metric, Point};
+use crate::prefetch::prefetch;
 
 /// Takes a row at a distance within the limit, returns the limit from then on, which never grows.
 pub(super) type Offer<'a> = dyn FnMut(f64, u32) -> f64 + 'a;

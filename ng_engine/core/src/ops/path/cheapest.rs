@@ -1,6 +1,7 @@
 //! The cheapest way from one token to another: from both ends, or from the start alone if hops are limited.
 
 use std::cmp::{Ordering, Reverse};
+use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap};
 
 use super::{Route, Way};
@@ -53,6 +54,8 @@ struct Side {
     direction: Direction,
     /// Whether it walks connections backwards, so that what it comes from is what the way reaches.
     backwards: bool,
+    /// Those of the token under way.
+    hops: Vec<Hop>,
 }
 
 impl Side {
@@ -63,6 +66,7 @@ impl Side {
             queue: [Reverse(Next { cost: 0.0, hops: 0, row: start })].into_iter().collect(),
             direction,
             backwards,
+            hops: Vec::new(),
         }
     }
 
@@ -90,20 +94,22 @@ impl Side {
         if let Some(reached) = self.reached.get_mut(&from.row) {
             reached.settled = true;
         }
-        for hop in hops(view, from.row, self.direction, via, work) {
-            let rows = if self.backwards {
-                Rows { from: hop.token, to: from.row, connection: hop.connection }
-            } else {
-                Rows { from: from.row, to: hop.token, connection: hop.connection }
+        let rows = |hop: &Hop| {
+            let (left, reached) = if self.backwards { (hop.token, from.row) } else { (from.row, hop.token) };
+            Rows { from: left, to: reached, connection: hop.connection }
+        };
+        // All of them are asked for before the first is read.
+        hops(view, from.row, self.direction, via, work, &mut self.hops);
+        self.hops.iter().for_each(|hop| cost.fetch(rows(hop)));
+        for hop in &self.hops {
+            let total = from.cost + cost.of(rows(hop))?;
+            let reached = Reached { cost: total, before: from.row, connection: hop.connection, settled: false };
+            match self.reached.entry(hop.token) {
+                Entry::Occupied(known) if known.get().cost <= total => continue,
+                known => known.insert_entry(reached),
             };
-            let total = from.cost + cost.of(rows)?;
-            let known = self.reached.get(&hop.token);
-            if known.is_none_or(|known| total < known.cost) {
-                let reached = Reached { cost: total, before: from.row, connection: hop.connection, settled: false };
-                self.reached.insert(hop.token, reached);
-                self.queue.push(Reverse(Next { cost: total, hops: from.hops + 1, row: hop.token }));
-                meet(hop.token, total);
-            }
+            self.queue.push(Reverse(Next { cost: total, hops: from.hops + 1, row: hop.token }));
+            meet(hop.token, total);
         }
         Ok(())
     }
@@ -123,15 +129,14 @@ impl Side {
 }
 
 /// The hops from a token that the way may use.
-fn hops(view: &View, row: u32, direction: Direction, via: &Via, work: &mut Work) -> Vec<Hop> {
-    let mut found = Vec::new();
+fn hops(view: &View, row: u32, direction: Direction, via: &Via, work: &mut Work, found: &mut Vec<Hop>) {
+    found.clear();
     view.snapshot.adjacency.hops(&view.snapshot, row, direction, |hop| {
         work.edges_examined += 1;
         if via.contains(hop.kind) {
             found.push(hop);
         }
     });
-    found
 }
 
 /// The cheapest way, the start first; none if there is none.
@@ -214,6 +219,7 @@ fn with_few_hops(
     // The fewest hops of the ways that came to a token so far, all of them cheaper than what is still queued.
     let mut fewest: HashMap<u32, u32, foldhash::fast::RandomState> = HashMap::default();
     let mut queue: BinaryHeap<Reverse<(Next, u32)>> = BinaryHeap::new();
+    let mut found = Vec::new();
     queue.push(Reverse((Next { cost: 0.0, hops: 0, row: from }, 0)));
     while let Some(Reverse((at, number))) = queue.pop() {
         if at.row == to {
@@ -234,7 +240,8 @@ fn with_few_hops(
             continue;
         }
         let before = work.edges_examined;
-        for hop in hops(view, at.row, direction, via, work) {
+        hops(view, at.row, direction, via, work, &mut found);
+        for hop in &found {
             if fewest.get(&hop.token).is_some_and(|hops| *hops <= at.hops + 1) {
                 continue;
             }
