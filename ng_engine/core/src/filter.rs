@@ -2,16 +2,21 @@
 //!
 //! Predicates are in negation normal form and a NULL passes no leaf, which is SQL's answer in a WHERE.
 
+mod chosen;
+mod sweep;
+
 use std::cmp::Ordering;
 
 use crate::catalog::{Catalog, TypeNames};
 use crate::connection::{Connection, NEVER};
 use crate::error::{Error, Result};
 use crate::metric::{Metric, Point};
-use crate::segment::{Record, Table};
+use crate::segment::{LiveBits, Record, Table};
 use crate::snapshot::Snapshot;
 use crate::token::Token;
 use crate::vocabulary::Mutability;
+pub use chosen::{Chosen, FilterCache};
+pub use sweep::rows;
 
 /// A constant of a predicate.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +60,7 @@ impl Op {
 }
 
 /// A predicate as the caller tells it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Predicate {
     /// All of them.
     And(Vec<Predicate>),
@@ -114,6 +119,10 @@ pub trait Filtered: Record {
     fn types(catalog: &Catalog) -> &TypeNames;
     #[doc(hidden)]
     fn test(columns: &Self::Columns, slot: usize, test: &Test, depth: i32) -> bool;
+    #[doc(hidden)]
+    fn sweep(columns: &Self::Columns, len: usize, test: &Test, bits: &mut LiveBits);
+    #[doc(hidden)]
+    fn point(columns: &Self::Columns, slot: usize) -> Option<Point>;
 }
 
 /// A column of one of the tables, resolved.
@@ -359,6 +368,14 @@ impl Filtered for Token {
         };
         test.kind.holds(&datum)
     }
+
+    fn sweep(columns: &Self::Columns, len: usize, test: &Test, bits: &mut LiveBits) {
+        Self::sweep_column(columns, len, test, bits);
+    }
+
+    fn point(columns: &Self::Columns, slot: usize) -> Option<Point> {
+        Some(columns.coords.get(slot))
+    }
 }
 
 impl Filtered for Connection {
@@ -409,5 +426,13 @@ impl Filtered for Connection {
             _ => return false,
         };
         test.kind.holds(&datum)
+    }
+
+    fn sweep(columns: &Self::Columns, len: usize, test: &Test, bits: &mut LiveBits) {
+        Self::sweep_column(columns, len, test, bits);
+    }
+
+    fn point(_: &Self::Columns, _: usize) -> Option<Point> {
+        None
     }
 }

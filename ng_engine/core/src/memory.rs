@@ -149,7 +149,8 @@ pub fn bytes(snapshot: &Snapshot) -> u64 {
     let texts = text_bytes::<Token>(tokens, |c| [c.key.as_deref(), c.props.as_deref()])
         + text_bytes::<Connection>(connections, |c| [c.props.as_deref(), None]);
     let columns = tokens.extent() as usize * TOKEN_BYTES + connections.extent() as usize * 80;
-    let maps = snapshot.keys.memory() + snapshot.triples.memory() + snapshot.adjacency.memory();
+    let maps =
+        snapshot.keys.memory() + snapshot.triples.memory() + snapshot.adjacency.memory() + snapshot.filters.memory();
     (texts + columns + maps + snapshot.spatial.memory()) as u64
 }
 

@@ -7,6 +7,7 @@ use crate::catalog::Catalog;
 use crate::cdna::Cdna;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
+use crate::filter::FilterCache;
 use crate::index::adjacency::Adjacency;
 use crate::index::forest::Forest;
 use crate::index::keys::RowMap;
@@ -44,6 +45,8 @@ pub struct Snapshot {
     pub spatial: Arc<Forest>,
     /// The graph index.
     pub adjacency: Arc<Adjacency>,
+    /// What filters have chosen.
+    pub filters: Arc<FilterCache>,
     /// Type and axis names.
     pub catalog: Arc<Catalog>,
     /// Profiles, the one in force among them.
@@ -67,6 +70,7 @@ impl Snapshot {
             triples: Arc::default(),
             spatial: Arc::default(),
             adjacency: Arc::default(),
+            filters: Arc::default(),
             catalog: Arc::new(catalog),
             cdna: Arc::default(),
             next_token: 1,

@@ -20,10 +20,21 @@ pub fn within_box(view: &View, low: &Point, high: &Point, scan: &Scan<'_>) -> Re
     let ready = Ready::new(view, &search)?;
     let mut work = spatial::Work::cancelled_by(&view.cancel);
     let mut rows = Vec::new();
+    let inside = |point: &Point| (0..8).all(|axis| low[axis] <= point[axis] && point[axis] <= high[axis]);
+    if let Some(few) = ready.few() {
+        for row in few {
+            if work.row() {
+                break;
+            }
+            if inside(&view.snapshot.coords(*row)) {
+                rows.push(*row);
+            }
+        }
+        return answer(view, &ready, rows, &work, scan);
+    }
     for planted in ready.trees() {
         planted.tree.in_box(low, high, &mut |row| ready.passes(row, true), &mut |row| rows.push(row), &mut work);
     }
-    let inside = |point: &Point| (0..8).all(|axis| low[axis] <= point[axis] && point[axis] <= high[axis]);
     for (row, point) in ready.moved() {
         if work.row() {
             break;
@@ -36,10 +47,20 @@ pub fn within_box(view: &View, low: &Point, high: &Point, scan: &Scan<'_>) -> Re
         let mut passes = |row| ready.passes(row, false);
         scan_box(points, first, low, high, &mut passes, &mut |row| rows.push(row), &mut work);
     });
-    finished(view, &work)?;
+    answer(view, &ready, rows, &work, scan)
+}
+
+fn answer(
+    view: &View,
+    ready: &Ready<'_>,
+    mut rows: Vec<u32>,
+    work: &spatial::Work<'_>,
+    scan: &Scan<'_>,
+) -> Result<Relation> {
+    finished(view, work)?;
     view.memory.take(size_of_val(&*rows))?;
     order::sort_by_key(&view.cancel, &mut rows, |row| view.snapshot.tokens.id(*row))?;
     let rows = Rows::List(page(rows, scan.limit, scan.offset));
     let relation = Relation::new(view.snapshot.clone(), TableKind::Tokens, rows, Vec::new(), scan.columns)?;
-    Ok(relation.found(ready.access(), (&work).into()))
+    Ok(relation.found(ready.access(), work.into()))
 }

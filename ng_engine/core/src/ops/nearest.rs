@@ -1,5 +1,7 @@
 //! `nearest`: the k tokens nearest to a point, by the exact distance and then id.
 
+use std::sync::Arc;
+
 use arrow_array::{Float64Array, Int64Array};
 use rayon::prelude::*;
 
@@ -7,7 +9,7 @@ use crate::batch::{Extra, Relation, Rows, Work};
 use crate::cancel::Cancel;
 use crate::columns::TableKind;
 use crate::error::{Error, Result};
-use crate::filter::{Filter, Predicate};
+use crate::filter::{Chosen, Filter, Predicate};
 use crate::index::forest::Planted;
 use crate::index::spatial::{self, Hit, TopK, scan_nearest};
 use crate::memory::Allowance;
@@ -45,6 +47,8 @@ pub(super) struct Ready<'a> {
     memory: &'a Allowance,
     pub(super) metric: &'a Metric,
     filter: Filter,
+    /// The rows that the filter passes, if they are known.
+    chosen: Option<Arc<Chosen>>,
     exclude: Option<u32>,
     k: Option<usize>,
     offset: usize,
@@ -61,12 +65,14 @@ impl<'a> Ready<'a> {
             return Err(Error::out_of_range("the radius is not a finite number ≥ 0"));
         }
         let snapshot = &*view.snapshot;
+        let filter = Filter::compile::<Token>(search.predicate, snapshot, &view.metric)?;
         Ok(Self {
             snapshot,
             cancel: &view.cancel,
             memory: &view.memory,
             metric,
-            filter: Filter::compile::<Token>(search.predicate, snapshot, &view.metric)?,
+            chosen: chosen(view, search.predicate, &filter)?,
+            filter,
             exclude: search.exclude,
             k: search.k.map(|k| k.saturating_add(search.offset)),
             offset: search.offset,
@@ -83,10 +89,26 @@ impl<'a> Ready<'a> {
         if indexed && !self.snapshot.spatial.stale().is_empty() && self.snapshot.spatial.stale().contains(row) {
             return false;
         }
-        if !self.snapshot.tokens.is_live(row) || self.exclude == Some(row) {
+        if self.exclude == Some(row) {
             return false;
         }
-        self.filter.is_all() || self.filter.token(self.snapshot, row)
+        match &self.chosen {
+            Some(chosen) => chosen.has(row),
+            None => {
+                self.snapshot.tokens.is_live(row) && (self.filter.is_all() || self.filter.token(self.snapshot, row))
+            }
+        }
+    }
+
+    /// The rows that pass the filter, if they are known and so few that no index is asked.
+    pub(super) fn few(&self) -> Option<&[u32]> {
+        self.chosen.as_deref().and_then(Chosen::list)
+    }
+
+    /// Those of them that are no further away, and how far.
+    pub(super) fn near<'b>(&'b self, rows: &'b [u32], query: &'b Point) -> impl Iterator<Item = (f64, u32)> {
+        let passing = rows.iter().filter(|row| self.exclude != Some(**row));
+        passing.map(|row| (self.metric.distance(&self.snapshot.coords(*row), query), *row))
     }
 
     pub(super) fn id(&self, row: u32) -> u64 {
@@ -115,6 +137,17 @@ impl<'a> Ready<'a> {
 
     fn best(&self, query: &Point, k: usize, work: &mut spatial::Work<'_>) -> Vec<Hit> {
         let mut top = TopK::new(k, self.radius);
+        if let Some(rows) = self.few() {
+            for (distance, row) in self.near(rows, query) {
+                if work.row() {
+                    break;
+                }
+                if distance <= top.limit() {
+                    top.push(Hit { distance, id: self.id(row), row });
+                }
+            }
+            return top.into_sorted();
+        }
         for planted in self.trees() {
             let (mut passes, mut id) = (|row| self.passes(row, true), |row| self.id(row));
             planted.tree.nearest(self.metric, query, &mut top, &mut passes, &mut id, work);
@@ -155,15 +188,46 @@ impl<'a> Ready<'a> {
     }
 
     pub(super) fn access(&self) -> &'static str {
-        match (
-            self.snapshot.spatial.trees().is_empty(),
-            self.snapshot.tokens.extent() > self.snapshot.spatial.covered(),
-        ) {
-            (true, _) => "scan",
-            (false, true) => "kd-tree + scan",
-            (false, false) => "kd-tree",
+        if self.few().is_some() {
+            return "bitmap scan";
+        }
+        let forest = &self.snapshot.spatial;
+        let behind = self.snapshot.tokens.extent() > forest.covered();
+        match (forest.trees().is_empty(), behind, self.chosen.is_some()) {
+            (true, _, false) => "scan",
+            (true, _, true) => "scan + bitmap",
+            (false, true, false) => "kd-tree + scan",
+            (false, true, true) => "kd-tree + scan + bitmap",
+            (false, false, false) => "kd-tree",
+            (false, false, true) => "kd-tree + bitmap",
         }
     }
+}
+
+/// Tokens that are asked how many pass a filter.
+const SAMPLE: u32 = 512;
+/// A filter that more than one in so many pass is asked of what the search meets.
+const MANY: u32 = 4;
+/// One that fewer than one in so many pass is asked of all tokens first, column by column.
+const FEW: u32 = 200;
+
+/// The rows that pass a filter, where knowing them pays: they are few, or were asked for before.
+fn chosen(view: &View, predicate: Option<&Predicate>, filter: &Filter) -> Result<Option<Arc<Chosen>>> {
+    let (snapshot, tokens) = (&view.snapshot, &view.snapshot.tokens);
+    // What a transaction sees has no number of its own yet.
+    let published = !snapshot.adjacency.has_own();
+    let Some(predicate) = predicate.filter(|p| !filter.is_all() && published && p.is_of_columns()) else {
+        return Ok(None);
+    };
+    let passing = |sample: u32| {
+        let rows = (0..sample).map(|i| (u64::from(i) * u64::from(tokens.extent()) / u64::from(sample)) as u32);
+        rows.filter(|row| tokens.is_live(*row) && filter.token(snapshot, *row)).count() as u32
+    };
+    if tokens.extent() < SAMPLE || passing(SAMPLE / 16) * MANY > SAMPLE / 16 {
+        return Ok(None);
+    }
+    let at_once = passing(SAMPLE) * FEW < SAMPLE;
+    snapshot.filters.chosen(predicate, filter, snapshot, at_once, &view.cancel)
 }
 
 /// The nearest tokens to a point: their columns and `distance`.

@@ -5,9 +5,9 @@ use crate::cancel::Cancel;
 use crate::columns::TableKind;
 use crate::connection::Connection;
 use crate::error::Result;
-use crate::filter::{Filter, Predicate};
+use crate::filter::{self, Filter, Filtered, Predicate};
 use crate::ops::{View, order, page};
-use crate::segment::{Record, SEGMENT_BITS, Table};
+use crate::segment::{Record, SEGMENT_BITS, Table, row_at};
 use crate::token::Token;
 
 /// Which rows, which columns.
@@ -29,11 +29,11 @@ pub fn scan(view: &View, table: TableKind, scan: &Scan<'_>) -> Result<Relation> 
     let (rows, examined) = match table {
         TableKind::Tokens => {
             let filter = Filter::compile::<Token>(scan.predicate, snapshot, &view.metric)?;
-            select(&snapshot.tokens, &filter, scan, &view.cancel, |row| filter.token(snapshot, row))?
+            select(&snapshot.tokens, &filter, scan, &view.cancel)?
         }
         TableKind::Connections => {
             let filter = Filter::compile::<Connection>(scan.predicate, snapshot, &view.metric)?;
-            select(&snapshot.connections, &filter, scan, &view.cancel, |row| filter.connection(snapshot, row))?
+            select(&snapshot.connections, &filter, scan, &view.cancel)?
         }
     };
     if let Rows::List(rows) = &rows {
@@ -43,13 +43,7 @@ pub fn scan(view: &View, table: TableKind, scan: &Scan<'_>) -> Result<Relation> 
     Ok(Relation::new(snapshot.clone(), table, rows, Vec::new(), scan.columns)?.found("scan", work))
 }
 
-fn select<R: Record>(
-    table: &Table<R>,
-    filter: &Filter,
-    scan: &Scan<'_>,
-    cancel: &Cancel,
-    pass: impl Fn(u32) -> bool,
-) -> Result<(Rows, u64)> {
+fn select<R: Filtered>(table: &Table<R>, filter: &Filter, scan: &Scan<'_>, cancel: &Cancel) -> Result<(Rows, u64)> {
     cancel.check()?;
     if table.in_id_order() {
         if filter.is_all() && scan.limit.is_none() && scan.offset == 0 {
@@ -67,18 +61,23 @@ fn select<R: Record>(
                 break;
             }
             cancel.poll()?;
-            let passing = live(table, number).inspect(|_| examined += 1).filter(|row| pass(*row));
-            rows.extend(passing.take(wanted - rows.len()));
+            examined += table.segment(number).live_len() as u64;
+            rows.extend(passing(table, number, filter).take(wanted - rows.len()));
         }
         return Ok((Rows::List(page(rows, scan.limit, scan.offset)), examined));
     }
     let mut rows = Vec::new();
     for number in 0..table.segments() {
         cancel.poll()?;
-        rows.extend(live(table, number).filter(|row| pass(*row)));
+        rows.extend(passing(table, number, filter));
     }
     order::sort_by_key(cancel, &mut rows, |row| table.id(*row))?;
     Ok((Rows::List(page(rows, scan.limit, scan.offset)), table.live() as u64))
+}
+
+/// The rows of a segment that pass.
+fn passing<R: Filtered>(table: &Table<R>, number: usize, filter: &Filter) -> impl Iterator<Item = u32> {
+    filter::rows(row_at(number, 0), filter.sweep(table.segment(number)))
 }
 
 /// The rows of a segment, which take well under a millisecond to look at.
@@ -113,23 +112,23 @@ pub fn count(view: &View, table: TableKind, predicate: Option<&Predicate>) -> Re
     match table {
         TableKind::Tokens => {
             let filter = Filter::compile::<Token>(predicate, snapshot, &view.metric)?;
-            tally(&snapshot.tokens, &filter, &view.cancel, |row| filter.token(snapshot, row))
+            tally(&snapshot.tokens, &filter, &view.cancel)
         }
         TableKind::Connections => {
             let filter = Filter::compile::<Connection>(predicate, snapshot, &view.metric)?;
-            tally(&snapshot.connections, &filter, &view.cancel, |row| filter.connection(snapshot, row))
+            tally(&snapshot.connections, &filter, &view.cancel)
         }
     }
 }
 
-fn tally<R: Record>(table: &Table<R>, filter: &Filter, cancel: &Cancel, pass: impl Fn(u32) -> bool) -> Result<usize> {
+fn tally<R: Filtered>(table: &Table<R>, filter: &Filter, cancel: &Cancel) -> Result<usize> {
     if filter.is_all() {
         return Ok(table.live());
     }
     let mut passing = 0;
     for number in 0..table.segments() {
         cancel.poll()?;
-        passing += live(table, number).filter(|row| pass(*row)).count();
+        passing += filter.sweep(table.segment(number)).iter().map(|word| word.count_ones() as usize).sum::<usize>();
     }
     Ok(passing)
 }

@@ -10,6 +10,17 @@ use crate::ops::nearest::{Ready, Search, nearest, nearest_batch};
 /// Every hit, in no particular order.
 pub(super) fn all(ready: &Ready<'_>, query: &Point, radius: f64, work: &mut spatial::Work<'_>) -> Vec<Hit> {
     let mut hits = Vec::new();
+    if let Some(rows) = ready.few() {
+        for (distance, row) in ready.near(rows, query) {
+            if work.row() {
+                break;
+            }
+            if distance <= radius {
+                hits.push(Hit { distance, id: ready.id(row), row });
+            }
+        }
+        return hits;
+    }
     for planted in ready.trees() {
         let (mut passes, mut id) = (|row| ready.passes(row, true), |row| ready.id(row));
         planted.tree.within(ready.metric, query, radius, &mut passes, &mut id, &mut hits, work);
