@@ -4,11 +4,10 @@ use arrow_array::RecordBatch;
 
 use crate::commit::{ROW, Working};
 use crate::error::{Error, Result};
-use crate::index::spatial::Hit;
-use crate::metric::Metric;
+use crate::metric::{Metric, Point};
 use crate::ops::View;
 use crate::ops::ingest::{ConnectionBatch, TokenBatch};
-use crate::ops::nearest::{Ready, Search, each};
+use crate::ops::nearest::{Ready, Search};
 use crate::request::{NewConnection, OnConflict};
 use crate::snapshot::TokenRef;
 use crate::token::check_id;
@@ -176,12 +175,12 @@ pub fn weave(
     // One more than asked for, as the token itself is among its nearest or as far as they are.
     let k = weave.k.saturating_add(1);
     let ready = Ready::new(view, &Search { k: Some(k), metric: weave.metric, ..Search::default() })?;
-    let (hits, _) = each(rows.len(), &view.cancel, |i, work| {
-        let mut hits: Vec<Hit> = ready.hits(&snapshot.coords(rows[i]), work)?;
-        hits.retain(|hit| hit.row != rows[i]);
+    let points: Vec<Point> = rows.iter().map(|row| snapshot.coords(*row)).collect();
+    let (mut hits, _) = ready.hits_of_each(&points)?;
+    for (row, hits) in rows.iter().zip(&mut hits) {
+        hits.retain(|hit| hit.row != *row);
         hits.truncate(weave.k);
-        Ok(hits)
-    })?;
+    }
     let pairs = ids.iter().zip(&hits).flat_map(|(source, hits)| hits.iter().map(|hit| (*source, hit.id as i64)));
     let pairs: Vec<(i64, i64)> = pairs.collect();
     let row = |number: usize| {

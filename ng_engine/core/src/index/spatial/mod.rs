@@ -19,6 +19,7 @@
 mod boxes;
 mod build;
 mod exact;
+mod home;
 mod isa;
 mod kernel;
 mod scan;
