@@ -81,13 +81,14 @@ class Neighbors(Access):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path(Access):
-    """A way of fewest hops."""
+    """A way of fewest hops, or of the least cost."""
 
     start: bound.Expr
     goal: bound.Expr
     via: tuple[str, ...] | None
     max_depth: bound.Expr | None
     direction: str
+    cost: bound.Expr | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +140,7 @@ def _plan_node(node: Any) -> Any:
                 via=node.via,
                 max_depth=node.max_depth,
                 direction=node.direction,
+                cost=node.cost,
                 span=node.span,
             )
             return bound.AccessSource(node.alias, access, node.columns)

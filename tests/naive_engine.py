@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +26,7 @@ from naive_store import (
     Row,
     State,
     Store,
+    cost_of,
     distance,
     f32,
     point_of,
@@ -323,29 +324,43 @@ class NaiveEngine:
         via: Any = None,
         max_depth: int | None = None,
         direction: str = "out",
+        cost: Any = None,
+        metric: Any = None,
     ) -> NaiveRelation:
         start, goal = self.resolve(source), self.resolve(target)
-        steps, came, frontier, depth = self._steps(via, direction), {start: (0, 0)}, [start], 0
-        while frontier and goal not in came and (max_depth is None or depth < max_depth):
-            reached: list[int] = []
-            for at in frontier:
+        steps, price = self._steps(via, direction), self._price(cost, metric)
+        # The cheapest way of at most so many hops to every token, by Bellman and Ford: a way is its steps.
+        ways: dict[int, list[Row]] = {start: [self._step(0, start, None, 0.0)]}
+        most = len(self._state.tokens) if max_depth is None else max_depth
+        for _ in range(0 if start == goal else most):
+            longer = dict(ways)
+            for at, way in ways.items():
                 for to, connection in steps.get(at, []):
-                    if to not in came:
-                        came[to] = (at, connection)
-                        reached.append(to)
-            frontier, depth = reached, depth + 1
-        way: list[tuple[int, int | None]] = []
-        at = goal if goal in came else 0
-        while at:
-            way.append((at, came[at][1] or None))
-            at = came[at][0]
-        rows = [
-            {"step": i, "connection": connection, "cost": float(i)}
-            | {name: self._state.tokens[id_][name] for name in ("id", "key", "type")}
-            for i, (id_, connection) in enumerate(reversed(way))
-        ]
+                    total = way[-1]["cost"] + price(at, to, connection)
+                    if to not in longer or total < longer[to][-1]["cost"]:
+                        longer[to] = [*way, self._step(len(way), to, connection, total)]
+            if longer == ways:
+                break
+            ways = longer
         columns = ["step", "id", "key", "type", "connection", "cost"]
-        return NaiveRelation(columns, rows, "adjacency", len(self._state.connections))
+        return NaiveRelation(columns, ways.get(goal, []), "adjacency", len(self._state.connections))
+
+    def _step(self, number: int, token: int, connection: int | None, cost: float) -> Row:
+        shown = {name: self._state.tokens[token][name] for name in ("id", "key", "type")}
+        return {"step": number, "connection": connection, "cost": cost} | shown
+
+    def _price(self, cost: Any, metric: Any) -> Callable[[int, int, int], float]:
+        """What a hop costs: a function of the token left, the token reached and the connection."""
+
+        def price(at: int, to: int, connection: int) -> float:
+            u, v = (self._full(self._state.tokens[end]) for end in (at, to))
+            hop = {"u": u, "v": v, "e": self._state.connections[connection]}
+            total = 1.0 if cost is None else cost_of(cost, hop, metric or self.metric())
+            if not 0 <= total < math.inf:
+                raise from_sqlstate("22003", f"the cost of connection {connection} is {total}")
+            return total
+
+        return price
 
     def count(self, table: str, filter: Any = None) -> int:
         return len(self._rows(table, filter))

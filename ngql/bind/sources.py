@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ngql import ast, bound, functions, types
 from ngql.bind import points
 from ngql.bind.context import Context, Scope, SourceNames
+from ngql.bind.costs import Costs
 from ngql.bind.expressions import BindQuery, Expressions
 from ngql.catalog import LATER, Table, did_you_mean
 
@@ -81,8 +82,6 @@ class Sources:
     def _path(self, node: ast.Path) -> bound.PathSource:
         if node.count is not None:
             raise self.context.later("SELECT k PATHS", node, "SELECT PATH gives one of fewest hops")
-        if node.cost is not None:
-            raise self.context.later("PATH … COST", node.cost, "without COST the path has the fewest hops")
         self._add("path", PATH_COLUMNS, {}, node, typed=True)
         return bound.PathSource(
             "path",
@@ -92,6 +91,7 @@ class Sources:
             points.type_names(self.context, node.via),
             None if node.max_depth is None else self._count(node.max_depth),
             node.direction or "out",
+            None if node.cost is None else Costs(self.context).bind(node.cost),
             span=node.span,
         )
 

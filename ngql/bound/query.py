@@ -99,6 +99,8 @@ class PathSource:
     via: tuple[str, ...] | None = None
     max_depth: Expr | None = None
     direction: str = "out"
+    cost: Expr | None = None
+    """Of a hop; None counts hops."""
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

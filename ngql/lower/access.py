@@ -11,6 +11,7 @@ from ngql import bound, types, values
 from ngql.ast import Span
 from ngql.engine import Engine
 from ngql.filters import filter_of
+from ngql.lower.costs import cost_metric, cost_of, metric_place
 from ngql.plan import Access, Boxed, Count, EngineQuery, Lookup, Nearest, Neighbors, Path, Scan
 from ngql.program import CountCall, EngineCall, Projection
 from ngql.values import Late
@@ -29,6 +30,7 @@ class _Arguments:
         self.late: list[tuple[str, Callable[[Engine, Sequence[Any]], Any], Span | None]] = []
         self.reads = 1
         self.tokens: list[tuple[Any, Span | None]] = []
+        self.blamed: dict[str, Span | None] = {}
 
     def add_token(self, name: str, token: bound.Expr) -> None:
         """An argument that names a token."""
@@ -47,7 +49,15 @@ class _Arguments:
         """The call."""
         tokens = tuple(self.tokens)
         return EngineCall(
-            method, access.table, self.fixed, tuple(self.late), text, access.span, self.reads, tokens
+            method,
+            access.table,
+            self.fixed,
+            tuple(self.late),
+            text,
+            access.span,
+            self.reads,
+            tokens,
+            self.blamed,
         )
 
 
@@ -261,4 +271,11 @@ def _path(access: Path, arguments: _Arguments, text: str) -> EngineCall:
     arguments.add("via", None if access.via is None else list(access.via), None)
     arguments.add("max_depth", _hops(access.max_depth), access.max_depth.span if access.max_depth else None)
     arguments.add("direction", access.direction, None, "out")
+    if access.cost is not None:
+        cost, metric = cost_of(access.cost), cost_metric(access.cost)
+        arguments.add("cost", cost, access.cost.span)
+        if metric is not None:
+            arguments.add("metric", metric, metric_place(access.cost))
+            arguments.reads += 1
+        arguments.blamed["22003"] = access.cost.span
     return arguments.call("path", access, text)
