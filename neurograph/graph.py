@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal
 
 from neurograph.conditions import costed
 from neurograph.points import place
 from neurograph.result import Result
-from ng_engine.errors import NotSupportedError, from_sqlstate
+from ng_engine.errors import from_sqlstate
 from ngql.format.registry import quote
 
 if TYPE_CHECKING:
@@ -178,9 +178,60 @@ class RuntimeGraphStorage:
         using = "" if profile is None else f"USING CDNA PROFILE {quote(profile)}"
         return costed(self._database, " ".join(words), cost, values | dict(params or {}), using)
 
-    def paths(self, source: Token, target: Token, k: int, **options: Any) -> NoReturn:
-        """Not supported yet: the k cheapest ways."""
-        raise NotSupportedError("k paths are not supported yet")
+    def paths(
+        self,
+        source: Token,
+        target: Token,
+        k: int,
+        *,
+        via: str | Sequence[str] | None = None,
+        max_depth: int | None = None,
+        direction: Direction = "out",
+        cost: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        profile: str | None = None,
+    ) -> Result:
+        """The k cheapest ways that meet no token twice; fewer when there are no more.
+
+        Args:
+            source: where they start.
+            target: where they end.
+            k: how many, from 1.
+            via: the connection type to follow, or several; all by default.
+            max_depth: the most hops of each.
+            direction: follow connections ``"out"``, ``"in"`` or ``"both"`` ways.
+            cost: what a hop costs, as in `path`; 1 by default.
+            params: values of the ``$name`` parameters in `cost`.
+            profile: distances in `cost` are measured with this profile's metric.
+
+        Returns:
+            ``path`` (from 1, the cheapest first), then the columns of `path`; by path, then step.
+
+        Raises:
+            Error: as `path`.
+            DataError: 22023, k is less than 1.
+
+        Example:
+            >>> import neurograph as ng
+            >>> db = ng.connect()
+            >>> ids = db.tokens.create_many([{"key": key, "coords": [0.0] * 8} for key in "abc"])
+            >>> _ = db.connections.create_many(
+            ...     {"source": ["a", "a", "b"], "target": ["c", "b", "c"], "weight": [5.0, 1.0, 1.0]}
+            ... )
+            >>> rows = db.graph.paths("a", "c", 2, cost="e.weight").dicts()
+            >>> [(row["path"], row["key"], row["cost"]) for row in rows]
+            [(1, 'a', 0.0), (1, 'b', 1.0), (1, 'c', 2.0), (2, 'a', 0.0), (2, 'c', 5.0)]
+            >>> db.close()
+        """
+        if cost is not None:
+            values = {"ng_source": source, "ng_target": target, "ng_depth": max_depth, "ng_k": k}
+            return self._costed("$ng_k PATHS", values, _types(via), direction, cost, params, profile)
+        _require_no_values(params, profile)
+        began = perf_counter()
+        rows = self._database.engine.paths(
+            source, target, k, via=_types(via), max_depth=max_depth, direction=direction
+        )
+        return Result.of(rows, self._database.tail, began)
 
     def pagerank(
         self,

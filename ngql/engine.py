@@ -230,6 +230,23 @@ class Engine(Protocol):
         No row when there is none. A hop that costs anything but a finite number ≥ 0 is 22003, with the connection's id.
         """
 
+    def paths(
+        self,
+        source: Token,
+        target: Token,
+        k: int,
+        *,
+        via: Sequence[str] | None = None,
+        max_depth: int | None = None,
+        direction: Direction = "out",
+        cost: Cost | None = None,
+        metric: Metric | None = None,
+    ) -> Relation:
+        """The k cheapest ways that meet no token twice: `path` (from 1), then the columns of `path`; by path, step.
+
+        Fewer than k when there are no more. Without `cost` a hop costs 1.
+        """
+
     def count(self, table: Table, filter: Filter | None = None) -> int:
         """How many rows pass."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +34,7 @@ from naive_store import (
     with_json,
 )
 from naive_vocabulary import AXES, CUSTOM
+from naive_walks import Price, Way, all_ways, cheapest
 
 from ng_engine.errors import from_sqlstate
 
@@ -317,39 +318,34 @@ class NaiveEngine:
         return self._relation("tokens", rows, columns, "adjacency", extra, k, offset)
 
     def path(
-        self,
-        source: Any,
-        target: Any,
-        *,
-        via: Any = None,
-        max_depth: int | None = None,
-        direction: str = "out",
-        cost: Any = None,
-        metric: Any = None,
-    ) -> NaiveRelation:
-        start, goal = self.resolve(source), self.resolve(target)
-        steps, price = self._steps(via, direction), self._price(cost, metric)
-        # The cheapest way of at most so many hops to every token, by Bellman and Ford: a way is its steps.
-        ways: dict[int, list[Row]] = {start: [self._step(0, start, None, 0.0)]}
+        self, source: Any, target: Any, *, via: Any = None, max_depth: int | None = None, direction: str = "out",
+        cost: Any = None, metric: Any = None,
+    ) -> NaiveRelation:  # fmt: skip
+        ends, price = (self.resolve(source), self.resolve(target)), self._price(cost, metric)
         most = len(self._state.tokens) if max_depth is None else max_depth
-        for _ in range(0 if start == goal else most):
-            longer = dict(ways)
-            for at, way in ways.items():
-                for to, connection in steps.get(at, []):
-                    total = way[-1]["cost"] + price(at, to, connection)
-                    if to not in longer or total < longer[to][-1]["cost"]:
-                        longer[to] = [*way, self._step(len(way), to, connection, total)]
-            if longer == ways:
-                break
-            ways = longer
-        columns = ["step", "id", "key", "type", "connection", "cost"]
-        return NaiveRelation(columns, ways.get(goal, []), "adjacency", len(self._state.connections))
+        return self._ways([cheapest(self._steps(via, direction), price, *ends, most)], [])
 
-    def _step(self, number: int, token: int, connection: int | None, cost: float) -> Row:
-        shown = {name: self._state.tokens[token][name] for name in ("id", "key", "type")}
-        return {"step": number, "connection": connection, "cost": cost} | shown
+    def paths(
+        self, source: Any, target: Any, k: int, *, via: Any = None, max_depth: int | None = None,
+        direction: str = "out", cost: Any = None, metric: Any = None,
+    ) -> NaiveRelation:  # fmt: skip
+        if k < 1:
+            raise from_sqlstate("22023", "k counts from 1")
+        ends, price = (self.resolve(source), self.resolve(target)), self._price(cost, metric)
+        most = len(self._state.tokens) if max_depth is None else max_depth
+        return self._ways(all_ways(self._steps(via, direction), price, *ends, most)[:k], ["path"])
 
-    def _price(self, cost: Any, metric: Any) -> Callable[[int, int, int], float]:
+    def _ways(self, ways: list[Way], numbers: list[str]) -> NaiveRelation:
+        rows = [
+            {"path": number, "step": step, "connection": connection, "cost": cost}
+            | {name: self._state.tokens[token][name] for name in ("id", "key", "type")}
+            for number, way in enumerate(ways, 1)
+            for step, (token, connection, cost) in enumerate(way)
+        ]
+        columns = [*numbers, "step", "id", "key", "type", "connection", "cost"]
+        return NaiveRelation(columns, rows, "adjacency", len(self._state.connections))
+
+    def _price(self, cost: Any, metric: Any) -> Price:
         """What a hop costs: a function of the token left, the token reached and the connection."""
 
         def price(at: int, to: int, connection: int) -> float:

@@ -24,7 +24,7 @@ ARROW = {  # column -> (NGQL type, Arrow type); a column of one name has one typ
     **dict.fromkeys(("key", "mutability"), ("TEXT", pa.string())),
     **dict.fromkeys(("weight", "confidence", "rigidity"), ("REAL", pa.float32())),
     **dict.fromkeys(("created_at", "updated_at", "last_activated_at"), ("TIMESTAMPTZ", STAMP)),
-    **dict.fromkeys(("evidence", "levels", "depth", "step"), ("INTEGER", pa.int32())),
+    **dict.fromkeys(("evidence", "levels", "depth", "path", "step"), ("INTEGER", pa.int32())),
     **dict.fromkeys(("distance", "cost"), ("DOUBLE", pa.float64())),
     "type": ("TEXT", DICTIONARY),
     "coords": ("FLOAT[8]", pa.list_(pa.float32(), 8)),

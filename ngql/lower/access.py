@@ -220,20 +220,22 @@ def _neighbors(access: Neighbors, arguments: _Arguments, conditions: Any, text: 
     return arguments.call("neighbors", access, text)
 
 
-def _hops(expr: bound.Expr | None) -> Any:
-    """A number of hops; NULL is no number."""
+def _hops(expr: bound.Expr | None, what: str = "the number of hops", least: int = 0) -> Any:
+    """A number of hops, or of paths; NULL is no number."""
     if expr is None:
         return None
-    count = values.count(expr, "the number of hops")
+    count = values.count(expr, what)
     if not isinstance(count, Late):
         return count
 
     def read(engine: Engine, given: Sequence[Any]) -> int:
         value = count.read(engine, given)
         if value is None:
-            raise from_sqlstate("22023", "the number of hops must not be NULL")
+            raise from_sqlstate("22023", f"{what} must not be NULL")
+        if value < least:
+            raise from_sqlstate("22023", f"{what} counts from {least}")
         if value >= 1 << 31:
-            raise from_sqlstate("22003", "the number of hops is out of range")
+            raise from_sqlstate("22003", f"{what} is out of range")
         return int(value)
 
     return Late(read)
@@ -278,4 +280,7 @@ def _path(access: Path, arguments: _Arguments, text: str) -> EngineCall:
             arguments.add("metric", metric, metric_place(access.cost))
             arguments.reads += 1
         arguments.blamed["22003"] = access.cost.span
-    return arguments.call("path", access, text)
+    if access.count is None:
+        return arguments.call("path", access, text)
+    arguments.add("k", _hops(access.count, "the number of paths", 1), access.count.span)
+    return arguments.call("paths", access, text)

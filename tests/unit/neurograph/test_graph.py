@@ -44,6 +44,34 @@ def test_parameters_and_profiles(roads: ng.Database) -> None:
     assert way(roads, cost="u.coords <-> v.coords", max_depth=1, profile="explorer")[-1][1] == 3.0
 
 
+def test_the_cheapest_ways(roads: ng.Database) -> None:
+    def ways(k: int, **options: Any) -> list[tuple[int, str, float]]:
+        return [
+            (row["path"], row["key"], row["cost"])
+            for row in roads.graph.paths("a", "d", k, **options).dicts()
+            if row["step"] > 0
+        ]
+
+    chain = [("b", 1.0), ("c", 2.0), ("d", 3.0)]
+    assert ways(1) == [(1, "d", 1.0)]
+    assert ways(9) == [(1, "d", 1.0), *((2, *step) for step in chain)]
+    assert ways(2, cost="e.weight") == [*((1, *step) for step in chain), (2, "d", 10.0)]
+    assert (
+        ways(2, max_depth=1, cost="$w", params={"w": 3}) == ways(1, max_depth=2, cost="3") == [(1, "d", 3.0)]
+    )
+    assert ways(2, via="similar") == ways(2, via="similar", max_depth=3) == [(1, "d", 1.0)]
+    assert ways(2, via=[]) == ways(2, via=[], cost="1") == []
+    result = roads.graph.paths("d", "a", 2, cost="e.weight", direction="in", profile="explorer")
+    assert result.columns == ["path", "step", "id", "key", "type", "connection", "cost"] and len(result) == 6
+    for options in ({}, {"cost": "e.weight"}):
+        with pytest.raises(ng.DataError) as caught:
+            ways(0, **options)
+        assert caught.value.sqlstate == "22023" and caught.value.line is None
+    with pytest.raises(ng.Error) as blamed:
+        ways(2, cost="1 + e.wieght")
+    assert (blamed.value.sqlstate, blamed.value.line, blamed.value.column) == ("42703", 1, 7)
+
+
 @pytest.mark.parametrize(
     ("cost", "state", "line", "column"),
     [
