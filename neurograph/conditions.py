@@ -1,4 +1,4 @@
-"""Conditions given to methods (``where=``): checked alone, run within a statement, blamed in the user's own text."""
+"""Texts given to methods (``where=``, ``cost=``): checked alone, run in a statement, blamed in the user's own text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from neurograph.database import Database
     from neurograph.result import Result
 
-__all__ = ["filtered"]
+__all__ = ["costed", "filtered"]
 
 
 def filtered(
@@ -33,30 +33,45 @@ def filtered(
         ValueError: the condition is empty.
         TypeError: it is no text, or `params` is no mapping.
     """
-    if not isinstance(where, str):
-        raise TypeError(f"where must be a str, not {type(where).__name__}")
-    if not where.strip():
+    if isinstance(where, str) and not where.strip():
         raise ValueError("where must be a condition; None stands for no condition")
+    return _run(database, f"{head} WHERE", "where", where, params, tail)
+
+
+def costed(
+    database: Database, head: str, cost: str, params: Mapping[str, Any] | None, tail: str = ""
+) -> Result:
+    """Run the statement ``head COST (cost) tail``; the arguments and errors are those of `filtered`."""
+    if isinstance(cost, str) and not cost.strip():
+        raise ValueError("cost must be an expression; None counts hops")
+    return _run(database, f"{head} COST", "cost", cost, params, tail)
+
+
+def _run(
+    database: Database, head: str, what: str, text: str, params: Mapping[str, Any] | None, tail: str
+) -> Result:
+    if not isinstance(text, str):
+        raise TypeError(f"{what} must be a str, not {type(text).__name__}")
     if params is not None and not isinstance(params, Mapping):
         raise TypeError(f"params must be a mapping of name to value, not {type(params).__name__}")
     try:
-        _require_alone(where)
-        return database.execute(f"{head} WHERE (\n{where}\n) {tail}", params)
+        _require_alone(text)
+        return database.execute(f"{head} (\n{text}\n) {tail}", params)
     except Error as error:
-        raise _placed(error, where) from None
+        raise _placed(error, text) from None
 
 
 @lru_cache(maxsize=128)
-def _require_alone(where: str) -> None:
-    """A condition that closes the bracket around it, as in ``a) OR (b``, is no condition by itself."""
-    parse(f"SELECT * FROM tokens WHERE\n{where}")
+def _require_alone(text: str) -> None:
+    """An expression that closes the bracket around it, as in ``a) OR (b``, is no expression by itself."""
+    parse(f"SELECT * FROM tokens WHERE\n{text}")
 
 
-def _placed(error: Error, where: str) -> Error:
-    """The error with its place in the condition, which begins on the second line of the statement."""
+def _placed(error: Error, text: str) -> Error:
+    """The error with its place in the user's text, which begins on the second line of the statement."""
     error.message = error.message.replace("$ng_", "")
     line, column = error.line, error.column
-    error.statement, error.line, error.column = where, None, None
-    if line is not None and column is not None and 1 < line <= where.count("\n") + 2:
-        return error.at(where, line - 1, column, error.length)
+    error.statement, error.line, error.column = text, None, None
+    if line is not None and column is not None and 1 < line <= text.count("\n") + 2:
+        return error.at(text, line - 1, column, error.length)
     return error

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal
 
+from neurograph.conditions import costed
 from neurograph.points import place
 from neurograph.result import Result
-from ng_engine.errors import NotSupportedError
+from ng_engine.errors import from_sqlstate
+from ngql.format.registry import quote
 
 if TYPE_CHECKING:
     from neurograph.database import Database
@@ -17,6 +19,7 @@ __all__ = ["RuntimeGraphStorage"]
 
 Token = int | str
 Direction = Literal["out", "in", "both"]
+_DIRECTIONS = frozenset({"out", "in", "both"})
 
 
 class RuntimeGraphStorage:
@@ -97,8 +100,10 @@ class RuntimeGraphStorage:
         max_depth: int | None = None,
         direction: Direction = "out",
         cost: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        profile: str | None = None,
     ) -> Result:
-        """A way of the fewest hops.
+        """A way of the fewest hops, or the cheapest.
 
         Args:
             source: where it starts.
@@ -106,26 +111,115 @@ class RuntimeGraphStorage:
             via: the connection type to follow, or several; all by default.
             max_depth: the most hops.
             direction: follow connections ``"out"``, ``"in"`` or ``"both"`` ways.
-            cost: not supported yet: an expression to minimise instead of hops.
+            cost: what a hop costs, an NGQL expression over the connection ``e``, the token it is left from ``u`` and
+                the token reached ``v``: numbers, ``+ - * / ^``, ``abs sqrt exp ln power least greatest``, numeric
+                columns and distances ``<->``. Hops are counted by default.
+            params: values of the ``$name`` parameters in `cost`.
+            profile: distances in `cost` are measured with this profile's metric.
 
         Returns:
             One row a step, the source first: ``step, id, key, type, connection`` (that led here, NULL first),
-            ``cost`` (hops so far). No row when there is no way, one when both are the same.
+            ``cost`` (so far). No row when there is no way, one when both are the same.
 
         Raises:
-            ProgrammingError: 42704, there is no such token or type.
+            ProgrammingError: 42704, there is no such token, type or profile; what `cost` says, with its place there.
+            DataError: 22003, a connection that was met costs anything but a finite number ≥ 0.
+
+        Example:
+            >>> import neurograph as ng
+            >>> db = ng.connect()
+            >>> ids = db.tokens.create_many([{"key": key, "coords": [i] + [0] * 7} for i, key in enumerate("abc")])
+            >>> _ = db.connections.create_many(
+            ...     {"source": ["a", "a", "b"], "target": ["c", "b", "c"], "weight": [5.0, 1.0, 1.0]}
+            ... )
+            >>> [row["key"] for row in db.graph.path("a", "c").dicts()]
+            ['a', 'c']
+            >>> cost = "e.weight * (1 + $pull * (u.coords <-> v.coords))"
+            >>> [(row["key"], row["cost"]) for row in db.graph.path("a", "c", cost=cost, params={"pull": 2}).dicts()]
+            [('a', 0.0), ('b', 3.0), ('c', 6.0)]
+            >>> db.close()
         """
         if cost is not None:
-            raise NotSupportedError("path cost is not supported yet")
+            values = {"ng_source": source, "ng_target": target, "ng_depth": max_depth}
+            return self._costed("PATH", values, _types(via), direction, cost, params, profile)
+        _require_no_values(params, profile)
         began = perf_counter()
         rows = self._database.engine.path(
             source, target, via=_types(via), max_depth=max_depth, direction=direction
         )
         return Result.of(rows, self._database.tail, began)
 
-    def paths(self, source: Token, target: Token, k: int, **options: Any) -> NoReturn:
-        """Not supported yet: the k cheapest ways."""
-        raise NotSupportedError("k paths are not supported yet")
+    def _costed(
+        self,
+        head: str,
+        values: dict[str, Any],
+        via: Sequence[str] | None,
+        direction: Direction,
+        cost: str,
+        params: Mapping[str, Any] | None,
+        profile: str | None,
+    ) -> Result:
+        """The same question as NGQL, which knows how to read a cost."""
+        if direction not in _DIRECTIONS:
+            raise from_sqlstate("22023", "the direction is out, in or both")
+        if not isinstance(profile, (str, type(None))):
+            raise TypeError(f"a profile is named by text here, not {type(profile).__name__}")
+        if params is not None and not isinstance(params, Mapping):
+            raise TypeError(f"params must be a mapping of name to value, not {type(params).__name__}")
+        words = [f"SELECT {head} FROM $ng_source TO $ng_target", direction.upper()]
+        if via:
+            words.append(f"VIA {'|'.join(map(quote, via))}")
+        elif via is not None:  # No connection may be followed, which VIA cannot say.
+            values["ng_depth"] = 0
+        if values["ng_depth"] is None:
+            del values["ng_depth"]
+        else:
+            words.append("MAX DEPTH $ng_depth")
+        using = "" if profile is None else f"USING CDNA PROFILE {quote(profile)}"
+        return costed(self._database, " ".join(words), cost, values | dict(params or {}), using)
+
+    def paths(
+        self,
+        source: Token,
+        target: Token,
+        k: int,
+        *,
+        via: str | Sequence[str] | None = None,
+        max_depth: int | None = None,
+        direction: Direction = "out",
+        cost: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        profile: str | None = None,
+    ) -> Result:
+        """The k cheapest ways that meet no token twice; fewer when there are no more.
+
+        Args:
+            source: where they start.
+            target: where they end.
+            k: how many, from 1.
+            via: the connection type to follow, or several; all by default.
+            max_depth: the most hops of each.
+            direction: follow connections ``"out"``, ``"in"`` or ``"both"`` ways.
+            cost: what a hop costs, as in `path`; 1 by default.
+            params: values of the ``$name`` parameters in `cost`.
+            profile: distances in `cost` are measured with this profile's metric.
+
+        Returns:
+            ``path`` (from 1, the cheapest first), then the columns of `path`; by path, then step.
+
+        Raises:
+            Error: as `path`.
+            DataError: 22023, k is less than 1.
+        """
+        if cost is not None:
+            values = {"ng_source": source, "ng_target": target, "ng_depth": max_depth, "ng_k": k}
+            return self._costed("$ng_k PATHS", values, _types(via), direction, cost, params, profile)
+        _require_no_values(params, profile)
+        began = perf_counter()
+        rows = self._database.engine.paths(
+            source, target, k, via=_types(via), max_depth=max_depth, direction=direction
+        )
+        return Result.of(rows, self._database.tail, began)
 
     def pagerank(
         self,
@@ -197,6 +291,11 @@ class RuntimeGraphStorage:
         """
         began = perf_counter()
         return Result.of(self._database.engine.components(via=_types(via)), self._database.tail, began)
+
+
+def _require_no_values(params: object, profile: object) -> None:
+    if params is not None or profile is not None:
+        raise ValueError("params and profile need cost")
 
 
 def _types(via: str | Sequence[str] | None) -> Sequence[str] | None:

@@ -17,6 +17,10 @@ __all__ = ["Completion", "Names", "complete"]
 Kind = Literal["form", "column", "table", "function", "type", "profile", "axis", "keyword"]
 
 _FORMS = ("tokens NEAR", "tokens IN BOX", "NEIGHBORS OF", "PATH FROM")
+_HOP = {"e": "connections", "u": "tokens", "v": "tokens"}
+_ENDS_COST = frozenset(
+    "VIA OUT IN BOTH MAX WHERE ORDER USING LIMIT OFFSET FETCH UNION EXCEPT INTERSECT".split()
+)
 # By the rule that the name would end.
 _ROLES: dict[str, tuple[Kind, ...]] = {
     "name_path": ("column", "function"),
@@ -150,14 +154,30 @@ def _candidates(
     if last is not None and last.type in ("SCALE", "FLAG"):
         kinds = ["axis"] if last.type == "SCALE" else []
     sources = _sources(around, catalog)
+    in_cost = _in_cost(tokens)
     if last is not None and last.text == "." and len(tokens) > 1:
         qualifier = tokens[-2].text.lower()
+        sources = _HOP if in_cost else sources
         if qualifier in sources:
             yield from (("column", name) for name in sorted(_columns([sources[qualifier]], catalog)))
         return
     for kind in dict.fromkeys(kinds):
-        yield from ((kind, name) for name in sorted(_named(kind, sources, around, catalog)))
+        if in_cost:
+            names: Iterable[str] = _HOP if kind == "column" else functions.COST
+        else:
+            names = _named(kind, sources, around, catalog)
+        yield from ((kind, name) for name in sorted(names))
     yield from (("keyword", word) for word in sorted(expected & tables.load().keywords))
+
+
+def _in_cost(tokens: list[Token]) -> bool:
+    """Whether the statement goes on in the expression of a COST."""
+    for token in reversed(tokens):
+        if token.type == "COST":
+            return True
+        if token.type in _ENDS_COST:
+            return False
+    return False
 
 
 def _named(kind: Kind, sources: dict[str, str], around: list[str], catalog: Names) -> Iterable[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-__all__ = ["Direction", "Engine", "Filter", "Metric", "Point", "Relation", "Table", "Token"]
+__all__ = ["Cost", "Direction", "Engine", "Filter", "Metric", "Point", "Relation", "Table", "Token"]
 
 Filter = tuple[Any, ...]
 """A row predicate in negation normal form, in which a NULL passes no leaf.
@@ -25,6 +25,14 @@ Metric = tuple[Sequence[float], Sequence[float]]
 
 Point = Sequence[float]
 """Eight coordinates; rounded to float32 before any distance is taken."""
+
+Cost = float | tuple[Any, ...]
+"""What a hop costs, in double precision.
+
+A number; `("e", column)` of the connection; `("u", column)` and `("v", column)` of the token left and the token
+reached; `("distance", place, place)` with a place `"u"`, `"v"` or a point; `(f, cost)` with f one of
+`neg abs sqrt exp ln`; `(f, cost, cost)` with f one of `+ - * / power least greatest`.
+"""
 
 Token = int | str
 """A token reference: its id, or its key."""
@@ -214,8 +222,30 @@ class Engine(Protocol):
         via: Sequence[str] | None = None,
         max_depth: int | None = None,
         direction: Direction = "out",
+        cost: Cost | None = None,
+        metric: Metric | None = None,
     ) -> Relation:
-        """A way of fewest hops: `step, id, key, type, connection, cost`; no row when there is none."""
+        """A way of fewest hops, or with `cost` the cheapest: `step, id, key, type, connection, cost`.
+
+        No row when there is none. A hop that costs anything but a finite number ≥ 0 is 22003, with the connection's id.
+        """
+
+    def paths(
+        self,
+        source: Token,
+        target: Token,
+        k: int,
+        *,
+        via: Sequence[str] | None = None,
+        max_depth: int | None = None,
+        direction: Direction = "out",
+        cost: Cost | None = None,
+        metric: Metric | None = None,
+    ) -> Relation:
+        """The k cheapest ways that meet no token twice: `path` (from 1), then the columns of `path`; by path, step.
+
+        Fewer than k when there are no more. Without `cost` a hop costs 1.
+        """
 
     def count(self, table: Table, filter: Filter | None = None) -> int:
         """How many rows pass."""

@@ -105,7 +105,8 @@ def _arguments(call: EngineCall) -> dict[str, Any]:
     for name, _, place in call.late:
         # The place of a filter is that of its first condition alone.
         where = None if name == "filter" else place
-        shown[name] = _written(call.text, where, whole=name != "values")
+        longest = None if name == "cost" else 0 if name == "values" else _LONGEST_VALUE
+        shown[name] = _written(call.text, where, longest)
     return shown
 
 
@@ -115,12 +116,12 @@ class _Written(str):
     __slots__ = ()
 
 
-def _written(text: str, place: Span | None, *, whole: bool) -> _Written:
-    """A value that only a run knows, as the statement writes it; of a long one its parameters alone."""
+def _written(text: str, place: Span | None, longest: int | None) -> _Written:
+    """A value that only a run knows, as the statement writes it; of a longer one its parameters alone."""
     if place is None or not place.line:
         return _Written("$")
     written = " ".join(text[place.start : place.end].split())
-    if not whole or len(written) > _LONGEST_VALUE:
+    if longest is not None and len(written) > longest:
         written = ", ".join(dict.fromkeys(re.findall(r"\$\w+|\?", written)))
     return _Written(written or "$")
 

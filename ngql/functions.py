@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 
-__all__ = ["AGGREGATES", "FILES", "LATER", "OWN", "TABLE_FUNCTIONS", "is_aggregate", "is_refused", "names"]
+__all__ = [
+    "AGGREGATES",
+    "COST",
+    "FILES",
+    "LATER",
+    "OWN",
+    "TABLE_FUNCTIONS",
+    "is_aggregate",
+    "is_refused",
+    "names",
+]
 
 OWN = frozenset({"centroid", "spread"})
 """`centroid(coords)`: mean of each axis. `spread(coords)`: root of the mean squared distance to it, in the metric."""
+
+COST: Mapping[str, int | None] = MappingProxyType(
+    {"abs": 1, "sqrt": 1, "exp": 1, "ln": 1, "power": 2, "pow": 2, "least": None, "greatest": None}
+)
+"""What the engine computes itself, in COST, with the number of arguments; None for any number but none."""
 
 LATER = frozenset({"components", "pagerank", "path_length", "path_tokens"})
 """Named by the language, not built yet."""

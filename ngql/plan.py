@@ -81,13 +81,15 @@ class Neighbors(Access):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path(Access):
-    """A way of fewest hops."""
+    """A way of fewest hops or of the least cost, or several."""
 
     start: bound.Expr
     goal: bound.Expr
     via: tuple[str, ...] | None
     max_depth: bound.Expr | None
     direction: str
+    cost: bound.Expr | None
+    count: bound.Expr | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,8 @@ def _plan_node(node: Any) -> Any:
                 via=node.via,
                 max_depth=node.max_depth,
                 direction=node.direction,
+                cost=node.cost,
+                count=node.count,
                 span=node.span,
             )
             return bound.AccessSource(node.alias, access, node.columns)
@@ -160,7 +164,7 @@ def _table(source: bound.TableSource) -> bound.AccessSource:
 
 
 def natural_order(source: bound.AccessSource) -> tuple[bound.OrderKey, ...]:
-    """The order a form promises: by distance, depth or step, then id; none for a plain table."""
+    """The order a form promises: by distance or depth, then id, or by path and step; none for a plain table."""
     access = source.access
     names: tuple[tuple[str, str], ...] = ()
     if source.near is not None or isinstance(access, Nearest) or getattr(access, "near", None) is not None:
@@ -171,4 +175,6 @@ def natural_order(source: bound.AccessSource) -> tuple[bound.OrderKey, ...]:
         names = (("id", types.BIGINT),)
     elif isinstance(access, Path):
         names = (("step", types.INTEGER),)
+        if access.count is not None:
+            names = (("path", types.INTEGER), *names)
     return tuple(bound.OrderKey(bound.Column(source.alias, name, type=type_)) for name, type_ in names)

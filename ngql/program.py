@@ -269,11 +269,14 @@ class EngineCall:
     """How often a run asks the engine: more than once needs a snapshot."""
     tokens: tuple[tuple[Any, Span | None], ...] = ()
     """The token references among the arguments, to place the error of one that does not exist."""
+    blamed: Mapping[str, Span | None] = field(default_factory=dict)
+    """SQLSTATE → place of the only argument that the call's errors of this kind come from."""
 
     def __call__(self, run: Run) -> Any:
         """Call it; errors get the place of the argument, or of the form."""
         engine = run.engine
         span = self.span
+        blamed: Mapping[str, Span | None] = {}
         arguments = self.fixed
         try:
             if self.late:
@@ -282,10 +285,11 @@ class EngineCall:
                     span = place
                     arguments[name] = read(engine, run.values)
                 span = self.span
+            blamed = self.blamed
             return getattr(engine, self.method)(**arguments)
         except Error as error:
             missing = self._missing(run) if error.sqlstate == "42704" else None
-            raise missing or placed(error, self.text, span) from None
+            raise missing or placed(error, self.text, blamed.get(error.sqlstate, span)) from None
 
     def _missing(self, run: Run) -> Error | None:
         """The error of the first token that does not exist, at its place."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from ng_engine.errors import from_sqlstate
@@ -104,18 +105,18 @@ def number(expr: bound.Expr, what: str) -> Any:
     """A finite number as a float (42804, 22003)."""
 
     def check(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
             raise from_sqlstate("42804", f"{what} must be a number")
         return finite(value, what)
 
     return _checked(expr, check)
 
 
-def finite(value: int | float, what: str) -> float:
+def finite(value: int | float | Decimal, what: str) -> float:
     """The number as a float, or 22003."""
     try:
         widened = float(value)
-    except OverflowError:
+    except (OverflowError, ValueError):  # of an int that is too large, of a signalling NaN
         widened = math.inf
     if not math.isfinite(widened):
         raise from_sqlstate("22003", f"{what} must be a finite number")

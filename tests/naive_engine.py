@@ -26,6 +26,7 @@ from naive_store import (
     Row,
     State,
     Store,
+    cost_of,
     distance,
     f32,
     point_of,
@@ -33,6 +34,7 @@ from naive_store import (
     with_json,
 )
 from naive_vocabulary import AXES, CUSTOM
+from naive_walks import Price, Way, all_ways, cheapest
 
 from ng_engine.errors import from_sqlstate
 
@@ -316,36 +318,45 @@ class NaiveEngine:
         return self._relation("tokens", rows, columns, "adjacency", extra, k, offset)
 
     def path(
-        self,
-        source: Any,
-        target: Any,
-        *,
-        via: Any = None,
-        max_depth: int | None = None,
-        direction: str = "out",
-    ) -> NaiveRelation:
-        start, goal = self.resolve(source), self.resolve(target)
-        steps, came, frontier, depth = self._steps(via, direction), {start: (0, 0)}, [start], 0
-        while frontier and goal not in came and (max_depth is None or depth < max_depth):
-            reached: list[int] = []
-            for at in frontier:
-                for to, connection in steps.get(at, []):
-                    if to not in came:
-                        came[to] = (at, connection)
-                        reached.append(to)
-            frontier, depth = reached, depth + 1
-        way: list[tuple[int, int | None]] = []
-        at = goal if goal in came else 0
-        while at:
-            way.append((at, came[at][1] or None))
-            at = came[at][0]
+        self, source: Any, target: Any, *, via: Any = None, max_depth: int | None = None, direction: str = "out",
+        cost: Any = None, metric: Any = None,
+    ) -> NaiveRelation:  # fmt: skip
+        ends, price = (self.resolve(source), self.resolve(target)), self._price(cost, metric)
+        most = len(self._state.tokens) if max_depth is None else max_depth
+        return self._ways([cheapest(self._steps(via, direction), price, *ends, most)], [])
+
+    def paths(
+        self, source: Any, target: Any, k: int, *, via: Any = None, max_depth: int | None = None,
+        direction: str = "out", cost: Any = None, metric: Any = None,
+    ) -> NaiveRelation:  # fmt: skip
+        if k < 1:
+            raise from_sqlstate("22023", "k counts from 1")
+        ends, price = (self.resolve(source), self.resolve(target)), self._price(cost, metric)
+        most = len(self._state.tokens) if max_depth is None else max_depth
+        return self._ways(all_ways(self._steps(via, direction), price, *ends, most)[:k], ["path"])
+
+    def _ways(self, ways: list[Way], numbers: list[str]) -> NaiveRelation:
         rows = [
-            {"step": i, "connection": connection, "cost": float(i)}
-            | {name: self._state.tokens[id_][name] for name in ("id", "key", "type")}
-            for i, (id_, connection) in enumerate(reversed(way))
+            {"path": number, "step": step, "connection": connection, "cost": cost}
+            | {name: self._state.tokens[token][name] for name in ("id", "key", "type")}
+            for number, way in enumerate(ways, 1)
+            for step, (token, connection, cost) in enumerate(way)
         ]
-        columns = ["step", "id", "key", "type", "connection", "cost"]
+        columns = [*numbers, "step", "id", "key", "type", "connection", "cost"]
         return NaiveRelation(columns, rows, "adjacency", len(self._state.connections))
+
+    def _price(self, cost: Any, metric: Any) -> Price:
+        """What a hop costs: a function of the token left, the token reached and the connection."""
+
+        def price(at: int, to: int, connection: int) -> float:
+            u, v = (self._full(self._state.tokens[end]) for end in (at, to))
+            hop = {"u": u, "v": v, "e": self._state.connections[connection]}
+            total = 1.0 if cost is None else cost_of(cost, hop, metric or self.metric())
+            if not 0 <= total < math.inf:
+                raise from_sqlstate("22003", f"the cost of connection {connection} is {total}")
+            return total
+
+        return price
 
     def count(self, table: str, filter: Any = None) -> int:
         return len(self._rows(table, filter))

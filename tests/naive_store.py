@@ -24,7 +24,7 @@ ARROW = {  # column -> (NGQL type, Arrow type); a column of one name has one typ
     **dict.fromkeys(("key", "mutability"), ("TEXT", pa.string())),
     **dict.fromkeys(("weight", "confidence", "rigidity"), ("REAL", pa.float32())),
     **dict.fromkeys(("created_at", "updated_at", "last_activated_at"), ("TIMESTAMPTZ", STAMP)),
-    **dict.fromkeys(("evidence", "levels", "depth", "step"), ("INTEGER", pa.int32())),
+    **dict.fromkeys(("evidence", "levels", "depth", "path", "step"), ("INTEGER", pa.int32())),
     **dict.fromkeys(("distance", "cost"), ("DOUBLE", pa.float64())),
     "type": ("TEXT", DICTIONARY),
     "coords": ("FLOAT[8]", pa.list_(pa.float32(), 8)),
@@ -72,6 +72,41 @@ def distance(a: Sequence[float], b: Sequence[float], metric: Any) -> float:
             delta = min(delta, period - delta)
         total += (scale * delta) * (scale * delta)
     return math.sqrt(total)
+
+
+def _or_nan(function: Callable[..., float]) -> Callable[..., float]:
+    """IEEE 754's answers where Python has errors: what is no number is NaN, what is too large an infinity."""
+
+    def called(*args: float) -> float:
+        with np.errstate(all="ignore"):
+            return float(function(*map(np.float64, args)))
+
+    return called
+
+
+COSTS: dict[str, Callable[..., float]] = {
+    name: _or_nan(function)
+    for name, function in {
+        "neg": np.negative, "abs": np.abs, "sqrt": np.sqrt, "exp": np.exp, "ln": np.log, "+": np.add,
+        "-": np.subtract, "*": np.multiply, "/": np.divide, "power": np.power, "least": np.minimum,
+        "greatest": np.maximum,
+    }.items()
+}  # fmt: skip
+
+
+def cost_of(cost: Any, hop: dict[str, Row], metric: Any) -> float:
+    """What a hop costs, from its ends `u` and `v` and its connection `e`."""
+    if not isinstance(cost, tuple):
+        return float(cost)
+    name, *parts = cost
+    if name in hop:
+        if not isinstance(hop[name][parts[0]], (int, float)):
+            raise from_sqlstate("42804", f"{parts[0]} is no number")
+        return float(hop[name][parts[0]])
+    if name == "distance":
+        a, b = (hop[part]["coords"] if isinstance(part, str) else point_of(part) for part in parts)
+        return distance(a, b, metric)
+    return COSTS[name](*(cost_of(part, hop, metric) for part in parts))
 
 
 def with_json(fields: Row) -> Row:

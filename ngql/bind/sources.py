@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ngql import ast, bound, functions, types
 from ngql.bind import points
 from ngql.bind.context import Context, Scope, SourceNames
+from ngql.bind.costs import Costs
 from ngql.bind.expressions import BindQuery, Expressions
 from ngql.catalog import LATER, Table, did_you_mean
 
@@ -22,6 +23,7 @@ PATH_COLUMNS = {
     "connection": types.BIGINT,
     "cost": types.DOUBLE,
 }
+PATHS_COLUMNS = {"path": types.INTEGER, **PATH_COLUMNS}
 
 
 class Sources:
@@ -79,21 +81,25 @@ class Sources:
         )
 
     def _path(self, node: ast.Path) -> bound.PathSource:
-        if node.count is not None:
-            raise self.context.later("SELECT k PATHS", node, "SELECT PATH gives one of fewest hops")
-        if node.cost is not None:
-            raise self.context.later("PATH … COST", node.cost, "without COST the path has the fewest hops")
-        self._add("path", PATH_COLUMNS, {}, node, typed=True)
+        alias, shown = ("path", PATH_COLUMNS) if node.count is None else ("paths", PATHS_COLUMNS)
+        self._add(alias, shown, {}, node, typed=True)
         return bound.PathSource(
-            "path",
-            tuple(PATH_COLUMNS.items()),
+            alias,
+            tuple(shown.items()),
             points.token(self.context, node.source),
             points.token(self.context, node.target),
             points.type_names(self.context, node.via),
             None if node.max_depth is None else self._count(node.max_depth),
             node.direction or "out",
+            None if node.cost is None else Costs(self.context).bind(node.cost),
+            None if node.count is None else self._ways(node.count),
             span=node.span,
         )
+
+    def _ways(self, node: ast.Count) -> bound.Expr:
+        if isinstance(node, ast.Integer) and node.value < 1:
+            raise self.context.error("22023", "the number of paths counts from 1", node)
+        return self._count(node, "the number of paths")
 
     def _depth(self, node: ast.Neighbors) -> tuple[bound.Expr, bound.Expr]:
         if node.depth is None:
@@ -105,11 +111,11 @@ class Sources:
             raise self.context.error("22023", "DEPTH counts from 1, the lower end first", node.depth[0])
         return low, high
 
-    def _count(self, node: ast.Count) -> bound.Expr:
+    def _count(self, node: ast.Count, what: str = "the number of hops") -> bound.Expr:
         if isinstance(node, ast.Parameter):
             return self.context.parameter(node)
         if node.value >= 1 << 31:
-            raise self.context.error("22003", "the number of hops is out of range", node)
+            raise self.context.error("22003", f"{what} is out of range", node)
         return bound.Constant(node.value, type=types.BIGINT, span=node.span)
 
     # ---- FROM

@@ -23,6 +23,7 @@ __all__ = [
     "Frame",
     "FrameBound",
     "GroupingSets",
+    "HopColumn",
     "ListValue",
     "MetricSpec",
     "Operation",
@@ -54,6 +55,14 @@ class Column(Expr):
     source: str | None
     name: str
     folded: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HopColumn(Expr):
+    """In COST, a column of the connection `e`, of the token left `u` or of the token reached `v`."""
+
+    of: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +125,12 @@ class Distance(Expr):
     left: Expr
     right: Expr
     metric: MetricSpec | None = None
+
+    @property
+    def partial(self) -> Point | None:
+        """The partial point among the operands, whose axes alone count."""
+        points = (side for side in (self.left, self.right) if isinstance(side, Point))
+        return next((point for point in points if point.is_partial), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class NeighborsSource:
 
 @dataclass(frozen=True, slots=True)
 class PathSource:
-    """`PATH FROM a TO b …`: one row a step."""
+    """`PATH FROM a TO b …` and `k PATHS FROM a TO b …`: one row a step."""
 
     alias: str
     columns: tuple[tuple[str, str], ...]
@@ -99,6 +99,10 @@ class PathSource:
     via: tuple[str, ...] | None = None
     max_depth: Expr | None = None
     direction: str = "out"
+    cost: Expr | None = None
+    """Of a hop; None counts hops."""
+    count: Expr | None = None
+    """How many paths, which `path` numbers; None is one, without a number."""
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

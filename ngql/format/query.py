@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ngql import ast
-from ngql.format.expression import ADDITIVE, operand
+from ngql.format.expression import ADDITIVE, OPERATION, operand
 from ngql.format.registry import after, in_parentheses, listed, prints, show, words
 
 
@@ -182,7 +182,7 @@ def _path(node: ast.Path) -> str:
         _labels(node.via, "VIA"),
         after("MAX DEPTH", node.max_depth),
         node.direction and node.direction.upper(),
-        "" if node.cost is None else f"COST {operand(node.cost, ADDITIVE)}",
+        "" if node.cost is None else f"COST {operand(node.cost, OPERATION)}",
     )
 
 
@@ -232,7 +232,7 @@ def _edge_pattern(node: ast.EdgePattern) -> str:
         node.variable,
         _labels(node.labels, "IS"),
         after("WHERE", node.where),
-        "" if node.cost is None else f"COST {operand(node.cost, ADDITIVE)}",
+        "" if node.cost is None else f"COST {operand(node.cost, OPERATION)}",
     )
     left, right = {"out": ("-", "->"), "in": ("<-", "-"), "both": ("-", "-")}[node.direction]
     arrow = right if node.direction == "out" else left

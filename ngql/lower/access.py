@@ -11,6 +11,7 @@ from ngql import bound, types, values
 from ngql.ast import Span
 from ngql.engine import Engine
 from ngql.filters import filter_of
+from ngql.lower.costs import cost_metric, cost_of, metric_place
 from ngql.plan import Access, Boxed, Count, EngineQuery, Lookup, Nearest, Neighbors, Path, Scan
 from ngql.program import CountCall, EngineCall, Projection
 from ngql.values import Late
@@ -29,6 +30,7 @@ class _Arguments:
         self.late: list[tuple[str, Callable[[Engine, Sequence[Any]], Any], Span | None]] = []
         self.reads = 1
         self.tokens: list[tuple[Any, Span | None]] = []
+        self.blamed: dict[str, Span | None] = {}
 
     def add_token(self, name: str, token: bound.Expr) -> None:
         """An argument that names a token."""
@@ -47,7 +49,15 @@ class _Arguments:
         """The call."""
         tokens = tuple(self.tokens)
         return EngineCall(
-            method, access.table, self.fixed, tuple(self.late), text, access.span, self.reads, tokens
+            method,
+            access.table,
+            self.fixed,
+            tuple(self.late),
+            text,
+            access.span,
+            self.reads,
+            tokens,
+            self.blamed,
         )
 
 
@@ -210,20 +220,22 @@ def _neighbors(access: Neighbors, arguments: _Arguments, conditions: Any, text: 
     return arguments.call("neighbors", access, text)
 
 
-def _hops(expr: bound.Expr | None) -> Any:
-    """A number of hops; NULL is no number."""
+def _hops(expr: bound.Expr | None, what: str = "the number of hops", least: int = 0) -> Any:
+    """A number of hops, or of paths; NULL is no number."""
     if expr is None:
         return None
-    count = values.count(expr, "the number of hops")
+    count = values.count(expr, what)
     if not isinstance(count, Late):
         return count
 
     def read(engine: Engine, given: Sequence[Any]) -> int:
         value = count.read(engine, given)
         if value is None:
-            raise from_sqlstate("22023", "the number of hops must not be NULL")
+            raise from_sqlstate("22023", f"{what} must not be NULL")
+        if value < least:
+            raise from_sqlstate("22023", f"{what} counts from {least}")
         if value >= 1 << 31:
-            raise from_sqlstate("22003", "the number of hops is out of range")
+            raise from_sqlstate("22003", f"{what} is out of range")
         return int(value)
 
     return Late(read)
@@ -261,4 +273,14 @@ def _path(access: Path, arguments: _Arguments, text: str) -> EngineCall:
     arguments.add("via", None if access.via is None else list(access.via), None)
     arguments.add("max_depth", _hops(access.max_depth), access.max_depth.span if access.max_depth else None)
     arguments.add("direction", access.direction, None, "out")
-    return arguments.call("path", access, text)
+    if access.cost is not None:
+        cost, metric = cost_of(access.cost), cost_metric(access.cost)
+        arguments.add("cost", cost, access.cost.span)
+        if metric is not None:
+            arguments.add("metric", metric, metric_place(access.cost))
+            arguments.reads += 1
+        arguments.blamed["22003"] = access.cost.span
+    if access.count is None:
+        return arguments.call("path", access, text)
+    arguments.add("k", _hops(access.count, "the number of paths", 1), access.count.span)
+    return arguments.call("paths", access, text)

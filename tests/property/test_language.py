@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,9 @@ def edges(seed: int) -> pa.Table:
     rng = np.random.default_rng(seed + 1)
     pairs = sorted({(int(a), int(b)) for a, b in rng.integers(1, ROWS + 1, (120, 2))})
     kinds = [["similar", "cause"][i] for i in rng.integers(0, 2, len(pairs))]
-    return pa.table({"source": [a for a, _ in pairs], "target": [b for _, b in pairs], "type": kinds})
+    weights = pa.array(rng.random(len(pairs)), pa.float32())
+    ends = {"source": [a for a, _ in pairs], "target": [b for _, b in pairs]}
+    return pa.table({**ends, "type": kinds, "weight": weights})
 
 
 class World:
@@ -264,6 +267,65 @@ def test_plain_sql_is_duckdb_over_the_exported_table(text: str, world: World) ->
     found = world.run(world.native, text, parameters, RULES, TAIL)
     expected = list(python_rows(TAIL.run(text, {"tokens": world.exported}, parameters)))
     assert comparable(found) == comparable(expected)
+
+
+# What a hop costs: never negative, and nothing that a float32 could not hold.
+hop_place = st.sampled_from(["u.coords", "v.coords", "$q", "(0, 1, .5, 2, 0, 1, 0, 1)"])
+amount = st.recursive(
+    st.one_of(
+        st.sampled_from(["e.weight", "e.weight", "e.confidence", "e.id", "e.source"]),
+        st.builds("u.{}".format, st.sampled_from(["weight", *AXES])),
+        st.builds("v.{}".format, st.sampled_from(["weight", *AXES])),
+        st.sampled_from(["1", ".5", "$r", "7 / 2", "2 ^ .5"]),
+        st.builds("({} <-> {})".format, st.sampled_from(["u.coords", "v.coords"]), hop_place),
+    ),
+    lambda inner: st.one_of(
+        st.builds("({} {} {})".format, inner, st.sampled_from(["+", "*"]), inner),
+        st.builds("({} + {} * {} + {})".format, inner, inner, inner, inner),
+        st.builds("{} / (1 + {})".format, inner, inner),
+        st.builds("abs({} - {})".format, inner, inner),
+        st.builds("{}({}, {})".format, st.sampled_from(["least", "greatest"]), inner, inner),
+        st.builds("sqrt({})".format, inner),
+        st.builds("ln(1 + {})".format, inner),
+        st.builds("exp(-{})".format, inner),
+        st.builds("pow({}, 2)".format, inner),
+    ),
+    max_leaves=4,
+)
+
+
+@FEW
+@given(
+    cost=amount,
+    walk=st.sampled_from([" BOTH", " BOTH", "", " IN", " BOTH MAX DEPTH 4", " BOTH VIA similar"]),
+    over=metric,
+    ends=st.lists(st.integers(1, ROWS), min_size=5, max_size=5, unique=True),
+    world=st.sampled_from(WORLDS),
+)
+def test_a_cost_means_what_it_would_in_a_select(
+    cost: str, walk: str, over: str, ends: list[int], world: World
+) -> None:
+    """The cheapest ways cost what they do in the naive engine, and each hop what DuckDB says."""
+    text = f"SELECT PATH FROM $u TO $v COST {cost}{walk}{over}"
+    select = (
+        f"SELECT {cost} AS cost FROM connections e, tokens u, tokens v"
+        f" WHERE e.id = $e AND u.id = $u AND v.id = $v{over}"
+    )
+    note(text)
+    longest: list[tuple[Any, ...]] = []
+    for end in ends[1:]:
+        given = {**used(text), "u": ends[0], "v": end}
+        steps, others = (
+            world.run(engine, text, given, RULES, TAIL) for engine in (world.native, world.naive)
+        )
+        assert all(len(row) == 6 for row in steps)
+        assert [row[5] for row in steps[-1:]] == pytest.approx([row[5] for row in others[-1:]])
+        longest = max(longest, steps, key=len)
+    for before, after in pairwise(longest):
+        given = {**used(select), "u": before[1], "v": after[1], "e": after[4]}
+        ((told,),) = world.run(world.native, select, given, RULES, TAIL)
+        # DuckDB computes in float32 where all that is computed with is.
+        assert after[5] - before[5] == pytest.approx(told, rel=1e-5, abs=1e-5)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

@@ -262,8 +262,6 @@ def test_check_stats_and_what_is_not_built(words: ng.Database) -> None:
     assert report["ok"] and (report["tokens"], report["connections"]) == (5, 3) and report["findings"] == []
     assert words.stats()["tokens"] == 5
     for call in (
-        lambda: words.graph.paths("a", "b", 2),
-        lambda: words.graph.path("a", "b", cost="e.weight"),
         lambda: words.cdna.history(),
         lambda: words.cdna.rollback(1),
         lambda: words.cdna.validate("explorer"),

@@ -70,6 +70,23 @@ def test_columns_behind_an_alias():
     assert texts("SELECT x.| FROM tokens t") == []
 
 
+def test_inside_cost():
+    assert texts("SELECT PATH FROM 1 TO 2 C") == ["COST"]
+    path = "SELECT PATH FROM 1 TO 2 COST "
+    assert texts(path, "column") == ["e", "u", "v"]
+    assert texts(f"{path}e.weight * ")[:3] == ["e", "u", "v"]
+    assert {"least", "sqrt"} <= set(texts(path, "function")) and "count" not in texts(path)
+    assert texts(f"{path}2 * (1 + e.|") == ["source", "target", "weight"]
+    assert texts(f"{path}e.weight - v.") == ["id", "key", "physical", "weight"]
+    assert texts(f"{path}c.") == []
+    assert texts(f"{path}e.weight MAX DEPTH 3 WHERE ", "column")[:2] == ["id", "key"]
+    assert texts("SELECT e.| FROM connections e, (SELECT PATH FROM 1 TO 2 COST u.weight) p") == [
+        "source",
+        "target",
+        "weight",
+    ]
+
+
 def test_types_profiles_axes_and_functions():
     assert texts("CONNECT 1 TO 2 AS ") == ['"and"', "cause", "similar"]
     assert texts("SELECT NEIGHBORS OF 'a' VIA similar|".replace("|", "") + "|c".replace("|", "")) == []

@@ -84,6 +84,11 @@ def test_the_kind_of_a_parameter_tells_a_token_from_a_point() -> None:
     assert "coords <-> $k" in desugar(tree, (("k", "list"),))
 
 
+def test_a_path_is_a_core_form() -> None:
+    text = "SELECT PATH FROM 'k1' TO $b VIA similar MAX DEPTH 3 BOTH COST u.coords <-> v.coords"
+    assert desugar(parse(text)) == text
+
+
 def test_forms_in_sub_queries_are_spelt_out_too(tail: Tail) -> None:
     text = "SELECT avg(distance) AS m FROM (SELECT tokens NEAR $q LIMIT 3) n"
     core = desugar(parse(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import subprocess
 import sys
 import threading
@@ -86,6 +87,26 @@ def test_several_reads_see_one_snapshot(engine: Watched, tail: Tail) -> None:
     engine.calls.clear()
     ask(engine, "SELECT count(*) FROM tokens a JOIN tokens b USING (id)", tail=tail)
     assert engine.calls == ["snapshot"]
+
+
+def test_a_cost_is_computed_by_the_engine_alone(engine: Watched) -> None:
+    engine.create_connections(pa.table({"source": [1, 1, 2], "target": [2, 4, 4]}))
+    text = "SELECT PATH FROM 'a' TO $to COST (u.coords <-> v.coords) ^ $n"
+    answer = ask(engine, text, {"to": "d", "n": decimal.Decimal(2)})
+    assert [row[1:3] + row[5:] for row in answer.relation.rows()] == [(1, "a", 0), (2, "b", 1), (4, "d", 5)]
+    assert engine.calls == []
+    ask(engine, "SELECT PATH FROM 1 TO 2 COST u.coords <-> v.coords USING CDNA PROFILE explorer")
+    assert engine.calls == ["snapshot"]
+
+
+def test_decimals_are_numbers_of_points_and_metrics(engine: Watched) -> None:
+    text = "SELECT key, distance FROM tokens NEAR ($x, 0,0,0,0,0,0,0) USING CDNA (scale => ($s, 1,1,1,1,1,1,1)) LIMIT 1"
+    answer = ask(engine, text, {"x": decimal.Decimal("1.25"), "s": decimal.Decimal(2)})
+    assert answer.relation.rows() == [("b", 0.5)]
+    for number in ("NaN", "sNaN", "Infinity", "1e999"):
+        with pytest.raises(Error) as caught:
+            ask(engine, text, {"x": decimal.Decimal(number), "s": 1})
+        assert caught.value.sqlstate == "22003"
 
 
 def test_inside_a_transaction_the_session_itself_is_read(engine: Watched, tail: Tail) -> None:

@@ -84,6 +84,14 @@ def test_path_and_paths():
     assert parse("SELECT 3 PATHS FROM 'a' TO 'b' COST e.weight").body.head.count == ast.Integer(3)
 
 
+def test_a_distance_may_be_a_cost_without_parentheses():
+    bare, bracketed = (parse(f"SELECT PATH FROM 1 TO 2 COST {cost} IN").body.head for cost in
+                       ("u.coords <-> v.coords", "(u.coords <-> v.coords)"))  # fmt: skip
+    assert bare == bracketed and bare.cost.operator == "<->" and bare.direction == "in"
+    edge = parse("MATCH (a)-[e COST a.coords <-> b.coords]->(b) RETURN 1").body.head.patterns[0].elements[1]
+    assert edge.cost.operator == "<->" and edge.direction == "out"
+
+
 def test_order_limit_and_profile_belong_to_the_query():
     query = parse(
         "SELECT tokens NEAR $q ORDER BY key DESC NULLS LAST USING CDNA PROFILE Explorer LIMIT 3 OFFSET 2"
