@@ -321,7 +321,10 @@ class RuntimeStorage:
         cost: _Cost | None = None,
         metric: _Metric | None = None,
     ) -> Relation:
-        """A way of the fewest hops, or with `cost` the cheapest: step, id, key, type, connection, cost; no row if there is none."""
+        """A way of the fewest hops, or with `cost` the cheapest: step, id, key, type, connection, cost.
+
+        No row if there is none.
+        """
     def pagerank(
         self,
         *,

@@ -32,13 +32,16 @@ class Model:
         return other
 
     def passing(self, name):
-        return self.live & {
-            "few": self.weight < np.float32(0.002),
-            "one in a hundred": self.weight < np.float32(0.01),
-            "one in six": (self.weight < np.float32(0.2)) & (self.coords[:, 1] >= np.float32(0.15)),
-            "half": self.coords[:, 0] > np.float32(0.5),
-            "type": self.object,
-        }[name]
+        return (
+            self.live
+            & {
+                "few": self.weight < np.float32(0.002),
+                "one in a hundred": self.weight < np.float32(0.01),
+                "one in six": (self.weight < np.float32(0.2)) & (self.coords[:, 1] >= np.float32(0.15)),
+                "half": self.coords[:, 0] > np.float32(0.5),
+                "type": self.object,
+            }[name]
+        )
 
     def distances(self, point):
         delta = np.abs(self.coords.astype(float) - point.astype(np.float32).astype(float))

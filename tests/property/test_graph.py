@@ -258,7 +258,11 @@ def test_the_cheapest_way(
         least = hop_limited(graph, source, goal, most)
         bounded = storage.path(source, goal, via=via, direction=direction, cost=cost, max_depth=most).rows()
         assert bounded[-1][5] == pytest.approx(least, abs=1e-9)
-        fewer = storage.path(source, goal, via=via, direction=direction, cost=cost, max_depth=most - 1).rows() if most else []
+        fewer = (
+            storage.path(source, goal, via=via, direction=direction, cost=cost, max_depth=most - 1).rows()
+            if most
+            else []
+        )
         least = hop_limited(graph, source, goal, most - 1) if most else math.inf
         assert (fewer[-1][5] if fewer else math.inf) == pytest.approx(least, abs=1e-9)
         check_costs(storage, fewer, told, tokens, direction)
@@ -278,8 +282,12 @@ def hop_limited(graph: nx.DiGraph, source: int, goal: int, most: int) -> float:
 
 
 def check_costs(
-    storage: RuntimeStorage, steps: list[tuple], told: Callable[[dict, dict, dict], float], tokens: dict[int, Any], direction: str
-) -> None:  # fmt: skip
+    storage: RuntimeStorage,
+    steps: list[tuple],
+    told: Callable[[dict, dict, dict], float],
+    tokens: dict[int, Any],
+    direction: str,
+) -> None:
     total = 0.0
     for before, after in pairwise(steps):
         edge = storage.get_connection(after[4])

@@ -31,7 +31,7 @@ const COLUMNS: [&str; 12] = [
 #[derive(Debug, Default)]
 pub struct TypeNames {
     names: Vec<Arc<str>>,
-    codes: HashMap<Arc<str>, u16>,
+    codes: HashMap<Arc<str>, u16, foldhash::fast::RandomState>,
     dictionary: OnceLock<ArrayRef>,
 }
 

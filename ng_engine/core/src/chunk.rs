@@ -2,7 +2,7 @@
 //!
 //! `segment` says who may write which slot; all the `unsafe` that this takes is here.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::UnsafeCell;
 use std::panic::RefUnwindSafe;
 use std::ptr::NonNull;
@@ -66,9 +66,15 @@ impl<T: Cell> Chunk<T> {
 
     /// The first `len` values, in an allocation of their own.
     pub fn copy(&self, len: usize) -> Arc<Self> {
-        let copy = Self::default();
-        // SAFETY: two allocations of at least `len` values.
-        unsafe { std::ptr::copy_nonoverlapping(self.slice(len).as_ptr(), copy.cells.as_ptr(), len) };
+        let (values, layout) = (self.slice(len), Self::layout());
+        // SAFETY: the layout is not empty.
+        let cells = unsafe { alloc(layout) }.cast::<T>();
+        let copy = Self { cells: NonNull::new(cells).unwrap_or_else(|| handle_alloc_error(layout)) };
+        // SAFETY: both allocations have room for a segment's values, of which these are the first; zero is a valid `T`.
+        unsafe {
+            std::ptr::copy_nonoverlapping(values.as_ptr(), cells, len);
+            cells.add(len).write_bytes(0, SEGMENT_ROWS - len);
+        }
         Arc::new(copy)
     }
 

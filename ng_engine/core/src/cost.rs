@@ -201,8 +201,21 @@ impl Binary {
             Self::Multiply => a * b,
             Self::Divide => a / b,
             Self::Power => a.powf(b),
-            Self::Least => a.min(b),
-            Self::Greatest => a.max(b),
+            // Unlike `f64::min` they hand NaN on.
+            Self::Least => {
+                if a < b || a.is_nan() {
+                    a
+                } else {
+                    b
+                }
+            }
+            Self::Greatest => {
+                if a > b || a.is_nan() {
+                    a
+                } else {
+                    b
+                }
+            }
         }
     }
 }
