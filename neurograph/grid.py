@@ -64,7 +64,9 @@ class RuntimeGridStorage:
         """
         if not radius > 0:
             raise from_sqlstate("22023", "a density needs a radius above 0")
-        return len(self.range(center, radius)) / (_UNIT_BALL * radius**8)
+        engine = self._database.engine
+        found = engine.within(plain_point(engine, center), radius, columns=["id"])
+        return len(found) / (_UNIT_BALL * radius**8)
 
     def influence(self, center: Sequence[float] | int | str, radius: float) -> float:
         """Sum of the weights around a point, each falling off linearly: Σ weight · (1 − distance/radius).

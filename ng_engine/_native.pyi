@@ -21,6 +21,7 @@ _Points = _Point | Sequence[_Point]
 _Token = int | str
 _Table = Literal["tokens", "connections"]
 _Direction = Literal["out", "in", "both"]
+_Norm = Literal["l1", "l2"]
 _Ids = Iterable[int] | npt.NDArray[np.int64]
 
 @final
@@ -259,6 +260,7 @@ class RuntimeStorage:
         radius: float | None = None,
         filter: _Filter | None = None,
         metric: _Metric | None = None,
+        norm: _Norm | None = None,
         exclude: _Token | None = None,
         columns: Sequence[str] | None = None,
         offset: int | None = None,
@@ -271,6 +273,7 @@ class RuntimeStorage:
         *,
         filter: _Filter | None = None,
         metric: _Metric | None = None,
+        norm: _Norm | None = None,
         exclude: _Token | None = None,
         columns: Sequence[str] | None = None,
     ) -> Relation:

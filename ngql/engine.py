@@ -16,8 +16,9 @@ Filter = tuple[Any, ...]
 
 `("and", f, …)`, `("or", f, …)`, `("const", bool)`, `(op, column, value)` with op one of `= <> < <= > >=`,
 `("in", column, values)`, `("not_in", column, values)`, `("is_null", column)`, `("is_not_null", column)` and
-`("distance", op, point, metric or None, value)` on tokens. A number compared with a float32 column is rounded to
-float32 first; an unknown type name equals nothing and differs from everything.
+`("distance", op, point, metric or None, value)` on tokens, where a further `"l1"` makes it the sum of the axes. A
+number compared with a float32 column is rounded to float32 first; an unknown type name equals nothing and differs
+from everything.
 """
 
 Metric = tuple[Sequence[float], Sequence[float]]
@@ -161,13 +162,14 @@ class Engine(Protocol):
         radius: float | None = None,
         filter: Filter | None = None,
         metric: Metric | None = None,
+        norm: Literal["l1", "l2"] | None = None,
         exclude: Token | None = None,
         columns: Sequence[str] | None = None,
         offset: int = 0,
     ) -> Relation:
         """The k rows nearest to a point, plus `distance`, by distance then id; `k=None` gives all.
 
-        N points give `query, id, distance` instead.
+        The norm `l1` sums the axes, `l2` (the default) their squares. N points give `query, id, distance` instead.
         """
 
     def within(
@@ -177,6 +179,7 @@ class Engine(Protocol):
         *,
         filter: Filter | None = None,
         metric: Metric | None = None,
+        norm: Literal["l1", "l2"] | None = None,
         exclude: Token | None = None,
         columns: Sequence[str] | None = None,
     ) -> Relation:

@@ -50,7 +50,7 @@ def is_filter(expr: bound.Expr, source: bound.AccessSource) -> bool:
 def is_distance(expr: bound.Expr, source: bound.AccessSource) -> bool:
     """Whether it is the weighted distance of the source's rows from a constant point."""
     match expr:
-        case bound.Distance(op="<->", left=bound.Column() as column, right=bound.Point()):
+        case bound.Distance(op="<->" | "<+>", left=bound.Column() as column, right=bound.Point()):
             return (
                 column.source == source.alias and column.name == "coords" and source.access.table == "tokens"
             )
@@ -215,6 +215,7 @@ def _distance(op: str, distance: bound.Distance, value: bound.Expr) -> Any:
     assert isinstance(place, bound.Point), distance
     point, metric = values.point(place), values.metric(distance.metric, place)
     bound_at = values.constant(value)
+    norm = ("l1",) if distance.op == "<+>" else ()
 
     def read(engine: Engine, given: Sequence[Any]) -> Filter:
         limit = values.late(bound_at, engine, given)
@@ -223,6 +224,6 @@ def _distance(op: str, distance: bound.Distance, value: bound.Expr) -> Any:
         if limit != limit:
             raise from_sqlstate("22003", "NaN cannot be compared with a distance")
         here = values.late(point, engine, given)
-        return ("distance", op, here, values.late(metric, engine, given), float(limit))
+        return ("distance", op, here, values.late(metric, engine, given), float(limit), *norm)
 
     return Late(read)

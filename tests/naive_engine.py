@@ -181,8 +181,9 @@ class NaiveEngine:
         if kind == "const":
             return bool(f[1])
         if kind == "distance":
-            _, op, point, metric, value = f
-            return OPERATORS[op](distance(row["coords"], point_of(point), metric or self.metric()), value)
+            _, op, point, metric, value, *norm = f
+            measured = distance(row["coords"], point_of(point), metric or self.metric(), *norm)
+            return OPERATORS[op](measured, value)
         value = row[f[1]]
         if kind in ("is_null", "is_not_null"):
             return (value is None) == (kind == "is_null")
@@ -234,19 +235,21 @@ class NaiveEngine:
         ]
         return self._relation(table, rows, columns, column, k=limit, offset=offset)
 
-    def _ranked(self, rows: list[Row], point: Any, metric: Any, radius: float | None) -> list[Row]:
+    def _ranked(
+        self, rows: list[Row], point: Any, metric: Any, radius: float | None, norm: str | None = None
+    ) -> list[Row]:
         if radius is not None and not (radius >= 0 and math.isfinite(radius)):
             raise from_sqlstate("22003", "a radius is a finite number, not negative")
         point, metric = point_of(point), metric or self.metric()
         if not any(metric[0]):
             raise from_sqlstate("22P02", "the point has no live axis")
-        measured = [row | {"distance": distance(row["coords"], point, metric)} for row in rows]
+        measured = [row | {"distance": distance(row["coords"], point, metric, norm)} for row in rows]
         kept = [row for row in measured if radius is None or row["distance"] <= radius]
         return sorted(kept, key=lambda row: (row["distance"], row["id"]))
 
     def nearest(
         self, points: Any, k: int | None = 10, *, radius: float | None = None, filter: Any = None, metric: Any = None,
-        exclude: Any = None, columns: Any = None, offset: int = 0,
+        norm: str | None = None, exclude: Any = None, columns: Any = None, offset: int = 0,
     ) -> NaiveRelation:  # fmt: skip
         rows = self._rows("tokens", filter)
         if exclude is not None:
@@ -256,18 +259,25 @@ class NaiveEngine:
             hits = [
                 {"query": i, "id": row["id"], "distance": row["distance"]}
                 for i, point in enumerate(points)
-                for row in self._ranked(rows, point, metric, radius)[:k]
+                for row in self._ranked(rows, point, metric, radius, norm)[:k]
             ]
             return self._relation("tokens", hits, ["query", "id", "distance"], "scan")
-        ranked = self._ranked(rows, points, metric, radius)
+        ranked = self._ranked(rows, points, metric, radius, norm)
         return self._relation("tokens", ranked, columns, "scan", ["distance"], k, offset)
 
     def within(
-        self, points: Any, radius: float, *, filter: Any = None, metric: Any = None, exclude: Any = None,
-        columns: Any = None,
+        self, points: Any, radius: float, *, filter: Any = None, metric: Any = None, norm: str | None = None,
+        exclude: Any = None, columns: Any = None,
     ) -> NaiveRelation:  # fmt: skip
         return self.nearest(
-            points, None, radius=radius, filter=filter, metric=metric, exclude=exclude, columns=columns
+            points,
+            None,
+            radius=radius,
+            filter=filter,
+            metric=metric,
+            norm=norm,
+            exclude=exclude,
+            columns=columns,
         )
 
     def box(

@@ -60,8 +60,8 @@ def point_of(values: Any) -> tuple[float, ...]:
     return point
 
 
-def distance(a: Sequence[float], b: Sequence[float], metric: Any) -> float:
-    """The definition: √Σ (s·δ)² in double precision, summed in axis order."""
+def distance(a: Sequence[float], b: Sequence[float], metric: Any, norm: str | None = None) -> float:
+    """The definition: √Σ (s·δ)², or Σ s·δ in the norm l1, in double precision, summed in axis order."""
     total = 0.0
     for x, y, scale, period in zip(a, b, *metric, strict=True):
         if scale == 0.0:
@@ -70,8 +70,8 @@ def distance(a: Sequence[float], b: Sequence[float], metric: Any) -> float:
         if period > 0.0:
             delta = math.fmod(delta, period) if delta > period else delta
             delta = min(delta, period - delta)
-        total += (scale * delta) * (scale * delta)
-    return math.sqrt(total)
+        total += scale * delta if norm == "l1" else (scale * delta) * (scale * delta)
+    return total if norm == "l1" else math.sqrt(total)
 
 
 def _or_nan(function: Callable[..., float]) -> Callable[..., float]:

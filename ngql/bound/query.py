@@ -46,11 +46,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """`NEAR point [WITHIN radius]`: adds `distance`; a token named by the point is left out."""
+    """`NEAR point [WITHIN radius]`: adds `distance`; a token named by the point is left out.
+
+    With the operator `<+>` the distance is the sum of the axes.
+    """
 
     point: Point
     radius: Expr | None = None
     metric: MetricSpec | None = None
+    op: str = "<->"
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

@@ -137,6 +137,8 @@ def _near(near: bound.Near, arguments: _Arguments, name: str) -> None:
     point, metric = values.point(near.point), values.metric(near.metric, near.point)
     arguments.add(name, point, near.point.span)
     arguments.add("metric", metric, near.metric.span if near.metric else near.span)
+    if near.op == "<+>":
+        arguments.add("norm", "l1", near.span)
     arguments.reads += near.point.is_token + isinstance(metric, Late)
 
 

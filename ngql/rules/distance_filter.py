@@ -1,4 +1,4 @@
-"""`coords <-> point < r` bounds a search: the index visits only what lies within r."""
+"""`coords <-> point < r` (or `<+>`) bounds a search: the index visits only what lies within r."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def distance_filter(block: bound.Block) -> bound.Block:
             continue
         distance, limit = found
         assert isinstance(distance.right, bound.Point)
-        near = bound.Near(distance.right, None, distance.metric, span=distance.span)
+        near = bound.Near(distance.right, None, distance.metric, distance.op, span=distance.span)
         if type(access) is Scan:
             search = Nearest(near=near, filter=access.filter, within=limit, span=distance.span)
         elif isinstance(access, Nearest) and access.within is None and access.near.radius is None:
-            if (access.near.point, access.near.metric) != (near.point, near.metric):
+            if access.near != near:
                 continue
             search = replace(access, within=limit)
         else:

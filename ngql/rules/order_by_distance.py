@@ -1,4 +1,4 @@
-"""`ORDER BY coords <-> point` over one table is the engine's search; a LIMIT makes it the k nearest."""
+"""`ORDER BY coords <-> point` (or `<+>`) over one table is the engine's search; a LIMIT makes it the k nearest."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def order_by_distance(block: bound.Block) -> bound.Block:
     if ties not in ([], [by_id]):
         return block
     assert isinstance(measured.right, bound.Point)
-    near = bound.Near(measured.right, None, measured.metric, span=measured.span)
+    near = bound.Near(measured.right, None, measured.metric, measured.op, span=measured.span)
     search = Nearest(near=near, filter=source.access.filter, span=measured.span)
     column = bound.Column(source.alias, "distance", type=types.DOUBLE)
     items = bound.rewrite(block.items, lambda node: column if node == measured else node)

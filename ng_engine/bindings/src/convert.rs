@@ -4,7 +4,7 @@ use ng_core::Error;
 use ng_core::cost::{Binary, End, Expression, Place, Unary};
 use ng_core::error::Result as CoreResult;
 use ng_core::filter::{Op, Predicate, Value};
-use ng_core::metric::{Metric, Point};
+use ng_core::metric::{Metric, Norm, Point};
 use ng_core::snapshot::TokenRef;
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
@@ -232,6 +232,26 @@ pub(crate) fn metric(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Metric
     Ok(Some(Metric::new(scale, period)))
 }
 
+/// A norm by name; `l2` unless told otherwise.
+fn norm_named(name: Option<&str>) -> CoreResult<Norm> {
+    match name {
+        None | Some("l2") => Ok(Norm::L2),
+        Some("l1") => Ok(Norm::L1),
+        Some(_) => Err(Error::invalid_value("unknown norm").hint("one of l1, l2")),
+    }
+}
+
+/// The metric of a search: the session's unless given, in the norm of this name.
+pub(crate) fn metric_in(
+    value: Option<&Bound<'_, PyAny>>,
+    norm: Option<&str>,
+    session: &Metric,
+    py: Python<'_>,
+) -> PyResult<Metric> {
+    let norm = checked(py, norm_named(norm))?;
+    Ok(metric(value)?.unwrap_or_else(|| session.clone()).with_norm(norm))
+}
+
 /// A point in time: aware, or UTC if it does not say.
 fn time(value: &Bound<'_, PyDateTime>) -> PyResult<i64> {
     let py = value.py();
@@ -319,7 +339,9 @@ fn node(filter: &Bound<'_, PyAny>, depth: usize) -> PyResult<Predicate> {
             let op = op(&item(1)?.extract::<String>()?).ok_or_else(malformed)?;
             let by = item(3)?;
             let by = if by.is_none() { None } else { metric(Some(&by))? };
-            Predicate::Distance(op, point(&item(2)?)?, by, item(4)?.extract()?)
+            let norm = tuple.get_item(5).ok().map(|name| name.extract::<String>()).transpose()?;
+            let norm = checked(filter.py(), norm_named(norm.as_deref()))?;
+            Predicate::Distance(op, point(&item(2)?)?, by, norm, item(4)?.extract()?)
         }
         name => Predicate::Compare(op(name).ok_or_else(malformed)?, column()?, value(&item(2)?)?),
     })

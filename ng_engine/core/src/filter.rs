@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use crate::catalog::{Catalog, TypeNames};
 use crate::connection::{Connection, NEVER};
 use crate::error::{Error, Result};
-use crate::metric::{Metric, Point};
+use crate::metric::{Metric, Norm, Point};
 use crate::segment::{LiveBits, Record, Table};
 use crate::snapshot::Snapshot;
 use crate::token::Token;
@@ -74,8 +74,8 @@ pub enum Predicate {
     In(String, Vec<Value>, bool),
     /// Whether a column is NULL; `true` for IS NOT NULL.
     IsNull(String, bool),
-    /// The exact distance to a constant point.
-    Distance(Op, Point, Option<Metric>, f64),
+    /// The exact distance to a constant point, in one norm or the other.
+    Distance(Op, Point, Option<Metric>, Norm, f64),
 }
 
 /// A number or text column that predicates can be about.
@@ -271,11 +271,12 @@ impl Compiler<'_> {
             Predicate::IsNull(column, negated) => {
                 Node::Test(Test { column: self.column::<R>(column)?, kind: TestKind::IsNull(*negated) })
             }
-            Predicate::Distance(op, point, metric, limit) => {
+            Predicate::Distance(op, point, metric, norm, limit) => {
                 if limit.is_nan() {
                     return Err(Error::out_of_range("a distance is compared with NaN"));
                 }
-                Node::Distance(*op, *point, metric.clone().unwrap_or_else(|| self.metric.clone()), *limit)
+                let metric = metric.as_ref().unwrap_or(self.metric).clone().with_norm(*norm);
+                Node::Distance(*op, *point, metric, *limit)
             }
         })
     }

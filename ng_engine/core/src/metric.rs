@@ -6,9 +6,19 @@ pub const AXES: usize = 8;
 /// A position on the eight axes, in the units of the axes.
 pub type Point = [f32; AXES];
 
+/// How the axes add up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Norm {
+    /// `sqrt(Σ (scale[i] · δ[i])²)`: the Euclidean distance.
+    #[default]
+    L2,
+    /// `Σ scale[i] · δ[i]`: the Manhattan distance.
+    L1,
+}
+
 /// Scales and periods of the axes: what makes a distance out of two points.
 ///
-/// `distance(a, b) = sqrt(Σ (scale[i] · δ[i])²)`, where `δ[i] = |a[i] − b[i]|` on a linear axis and the shorter
+/// `distance(a, b)` is the [`Norm`] of `scale[i] · δ[i]`, where `δ[i] = |a[i] − b[i]|` on a linear axis and the shorter
 /// way round on a circular one. A scale of zero ignores the axis; a period of zero makes it linear.
 ///
 /// ```
@@ -23,15 +33,27 @@ pub struct Metric {
     period: [f64; AXES],
     live: usize,
     circular: bool,
+    norm: Norm,
 }
 
 impl Metric {
-    /// Builds a metric. Scales and periods are finite and not negative: the caller has checked them.
+    /// Builds a Euclidean metric. Scales and periods are finite and not negative: the caller has checked them.
     pub fn new(scale: [f64; AXES], period: [f64; AXES]) -> Self {
         debug_assert!(scale.iter().chain(&period).all(|v| v.is_finite() && *v >= 0.0));
         let live = scale.iter().filter(|s| **s != 0.0).count();
         let circular = scale.iter().zip(&period).any(|(s, p)| *s != 0.0 && *p != 0.0);
-        Self { scale, period, live, circular }
+        Self { scale, period, live, circular, norm: Norm::L2 }
+    }
+
+    /// The same scales and periods under another norm.
+    #[must_use]
+    pub fn with_norm(self, norm: Norm) -> Self {
+        Self { norm, ..self }
+    }
+
+    /// How the axes add up.
+    pub fn norm(&self) -> Norm {
+        self.norm
     }
 
     /// The scale of each axis; 0 = the axis is ignored.
@@ -54,11 +76,11 @@ impl Metric {
         self.circular
     }
 
-    /// The square of the distance, before the root: f64, summed in axis order, no fused multiply-add.
+    /// The sum that the distance is made of, before the root if there is one: f64, in axis order, no fused multiply-add.
     ///
     /// Every step is a rounded, hence monotone function of each `δ[i]`: the spatial index relies on it.
     #[inline(always)]
-    pub fn squared(&self, a: &Point, b: &Point) -> f64 {
+    pub fn sum(&self, a: &Point, b: &Point) -> f64 {
         let mut delta: [f64; AXES] = std::array::from_fn(|i| (f64::from(a[i]) - f64::from(b[i])).abs());
         if self.circular {
             self.go_round(&mut delta);
@@ -69,7 +91,7 @@ impl Metric {
     /// The distance between two points.
     #[inline(always)]
     pub fn distance(&self, a: &Point, b: &Point) -> f64 {
-        self.squared(a, b).sqrt()
+        self.root(self.sum(a, b))
     }
 
     /// Set apart, so that linear metrics, the rule, stay short where they are inlined.
@@ -80,12 +102,23 @@ impl Metric {
         }
     }
 
-    /// `Σ (scale[i] · δ[i])²`. An ignored axis adds exactly nothing, whatever stands there.
+    #[inline(always)]
+    fn power(&self, part: f64) -> f64 {
+        if self.norm == Norm::L1 { part } else { part * part }
+    }
+
+    /// The distance that a sum makes.
+    #[inline(always)]
+    pub(crate) fn root(&self, sum: f64) -> f64 {
+        if self.norm == Norm::L1 { sum } else { sum.sqrt() }
+    }
+
+    /// `Σ (scale[i] · δ[i])²`, or without the square. An ignored axis adds exactly nothing, whatever stands there.
     #[inline(always)]
     pub(crate) fn combine(&self, delta: &[f64; AXES]) -> f64 {
         let parts: [f64; AXES] = std::array::from_fn(|i| {
             let part = self.scale[i] * delta[i];
-            if self.scale[i] == 0.0 { 0.0 } else { part * part }
+            if self.scale[i] == 0.0 { 0.0 } else { self.power(part) }
         });
         parts.iter().fold(0.0, |sum, part| sum + part)
     }

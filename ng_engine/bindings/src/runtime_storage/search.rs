@@ -13,7 +13,7 @@ use pyo3::types::PyDict;
 
 use super::{PyRuntimeStorage, table};
 use crate::arrow::PyRelation;
-use crate::convert::{Count, Points, fail, metric, point, points, predicate, real_number, token_ref};
+use crate::convert::{Count, Points, fail, metric_in, point, points, predicate, real_number, token_ref};
 use crate::error::raise;
 
 /// One bound of a box: eight numbers, None where it is open.
@@ -112,8 +112,8 @@ impl PyRuntimeStorage {
     }
 
     #[pyo3(
-        signature = (points, k=Some(Count(10)), *, radius=None, filter=None, metric=None, exclude=None, columns=None, offset=None),
-        text_signature = "($self, points, k=10, *, radius=None, filter=None, metric=None, exclude=None, columns=None, offset=None)"
+        signature = (points, k=Some(Count(10)), *, radius=None, filter=None, metric=None, norm=None, exclude=None, columns=None, offset=None),
+        text_signature = "($self, points, k=10, *, radius=None, filter=None, metric=None, norm=None, exclude=None, columns=None, offset=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "the contract's signature")]
     fn nearest(
@@ -124,15 +124,17 @@ impl PyRuntimeStorage {
         radius: Option<&Bound<'_, PyAny>>,
         filter: Option<&Bound<'_, PyAny>>,
         metric: Option<&Bound<'_, PyAny>>,
+        norm: Option<&str>,
         exclude: Option<&Bound<'_, PyAny>>,
         columns: Option<Vec<String>>,
         offset: Option<Count>,
     ) -> PyResult<PyRelation> {
-        let (filter, by, view) = (predicate(filter)?, self::metric(metric)?, self.view(py)?);
+        let (filter, view) = (predicate(filter)?, self.view(py)?);
+        let by = metric_in(metric, norm, &view.metric, py)?;
         let search = Search {
             k: k.map(|k| k.0),
             radius: radius.map(self::radius).transpose()?,
-            metric: by.as_ref(),
+            metric: Some(&by),
             predicate: filter.as_ref(),
             exclude: self.excluded(py, exclude, &view)?,
             offset: offset.unwrap_or_default().0,
@@ -145,7 +147,7 @@ impl PyRuntimeStorage {
         found.map(PyRelation::from)
     }
 
-    #[pyo3(signature = (points, radius, *, filter=None, metric=None, exclude=None, columns=None))]
+    #[pyo3(signature = (points, radius, *, filter=None, metric=None, norm=None, exclude=None, columns=None))]
     #[expect(clippy::too_many_arguments, reason = "the contract's signature")]
     fn within(
         &self,
@@ -154,13 +156,15 @@ impl PyRuntimeStorage {
         radius: &Bound<'_, PyAny>,
         filter: Option<&Bound<'_, PyAny>>,
         metric: Option<&Bound<'_, PyAny>>,
+        norm: Option<&str>,
         exclude: Option<&Bound<'_, PyAny>>,
         columns: Option<Vec<String>>,
     ) -> PyResult<PyRelation> {
-        let (filter, by, view) = (predicate(filter)?, self::metric(metric)?, self.view(py)?);
+        let (filter, view) = (predicate(filter)?, self.view(py)?);
+        let by = metric_in(metric, norm, &view.metric, py)?;
         let radius = self::radius(radius)?;
         let search = Search {
-            metric: by.as_ref(),
+            metric: Some(&by),
             predicate: filter.as_ref(),
             exclude: self.excluded(py, exclude, &view)?,
             columns: columns.as_deref(),

@@ -192,7 +192,7 @@ mod tests {
     use super::*;
     use crate::catalog::Catalog;
     use crate::filter::{Predicate, Value};
-    use crate::metric::Metric;
+    use crate::metric::{Metric, Norm};
     use crate::segment::row_at;
     use crate::snapshot::Snapshot;
 
@@ -234,7 +234,8 @@ mod tests {
                 compare(op, "key", Value::Text("k300".into())),
                 compare(op, "flags", Value::Int(7)),
                 compare(op, "created_at", Value::Time(25_000)),
-                Distance(op, [0.5; 8], None, 0.8),
+                Distance(op, [0.5; 8], None, Norm::L2, 0.8),
+                Distance(op, [0.5; 8], None, Norm::L1, 2.0),
             ]);
         }
         let some = predicates.clone();

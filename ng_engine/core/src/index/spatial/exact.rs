@@ -87,7 +87,7 @@ fn box_distance(metric: &Metric, query: &Point, group: &Group, lane: usize) -> f
             period => circular_gap(near, (q - low).abs().max((q - high).abs()), period),
         }
     });
-    metric.combine(&delta).sqrt()
+    metric.root(metric.combine(&delta))
 }
 
 /// The least `shorter_way(d, period)` for `d` in `near..=far`: zero if a multiple of the period lies between them,

@@ -25,6 +25,9 @@
 //! δ(1 + u)²`, so the bound on `K` above holds; `p·2⁻⁵²`, what the f64 of the metric itself may be off, is
 //! well within the `4up`. `K` is no longer near `S`, so `bar_beyond` is not for it.
 //!
+//! Manhattan distances (`TAXI`): `S = Σ σ[i] · δ[i]`, so `D ≈ s · S`, and no `t` is squared. `K` carries at most twelve
+//! roundings, `D` at most seventeen of f64, so the bounds above hold with room to spare.
+//!
 //! Underflow: a difference of two f32 is exact where it is subnormal, and `Probe::new` refuses a scale whose
 //! `σ` would be. A subnormal `t` or `t²` is off by at most `2⁻¹⁴⁹`, and all eight by less than the `2⁻¹⁴⁰`
 //! which `bar` adds. In f64, `s` within `2^±300` keeps `(sδ)²` of any two f32 normal on the axis of the
@@ -36,7 +39,7 @@
 //! infinite or NaN `K` never dismisses a row. What is refused here is searched in f64 (`exact`).
 
 use super::isa::{Isa, fused};
-use crate::metric::{AXES, Metric, Point};
+use crate::metric::{AXES, Metric, Norm, Point};
 
 /// Children of an inner node, and rows the scan takes at a time.
 pub(super) const WIDE: usize = 16;
@@ -61,6 +64,7 @@ pub(super) const EQUAL: u8 = 0; // all eight axes, one scale
 pub(super) const FULL: u8 = 1; // all eight axes
 pub(super) const SOME: u8 = 2; // the live axes only
 pub(super) const ROUND: u8 = 3; // the live axes only, some of them circular
+pub(super) const TAXI: u8 = 4; // the live axes only, circular or not, without the square
 
 /// A query in the kernels' units. Only for what the proof above allows.
 pub(super) struct Probe {
@@ -119,7 +123,9 @@ impl Probe {
             probe.axes[probe.live] = axis as u8;
             probe.live += 1;
         }
-        if metric.is_circular() {
+        if metric.norm() == Norm::L1 {
+            probe.shape = TAXI;
+        } else if metric.is_circular() {
             probe.shape = ROUND;
         } else if probe.live == AXES {
             probe.shape = if probe.sigma == [1.0; AXES] { EQUAL } else { FULL };
@@ -133,7 +139,8 @@ impl Probe {
         const SLACK: f64 = 1.0 + 1.0 / (1u64 << 18) as f64;
         const TINY: f64 = f64::from_bits((1023 - 140) << 52);
         let reach = limit * self.per_unit;
-        ((reach * reach * SLACK + TINY) as f32).next_up()
+        let sum = if self.shape == TAXI { reach } else { reach * reach };
+        ((sum * SLACK + TINY) as f32).next_up()
     }
 
     /// What a `K` must exceed to be certainly further away than a point whose `K` is `sum`.
@@ -148,7 +155,7 @@ impl Probe {
     #[inline(always)]
     pub(super) fn boxes<const ISA: u8, const SHAPE: u8>(&self, group: &Group) -> [f32; WIDE] {
         let mut sums = [0.0; WIDE];
-        if SHAPE == SOME || SHAPE == ROUND {
+        if SHAPE == SOME || SHAPE == ROUND || SHAPE == TAXI {
             for axis in self.axes() {
                 self.add_boxes::<ISA, SHAPE>(group, axis, &mut sums);
             }
@@ -168,13 +175,13 @@ impl Probe {
             let (below, above) = (low[lane] - q, q - high[lane]);
             let outside = if below > above { below } else { above };
             let mut delta = if outside > 0.0 { outside } else { 0.0 };
-            if SHAPE == ROUND {
+            if SHAPE == ROUND || SHAPE == TAXI {
                 let (far_below, far_above) = (q - low[lane], high[lane] - q);
                 let far = if far_below > far_above { far_below } else { far_above };
                 delta = self.go_round(axis, delta, far);
             }
             let part = if SHAPE == EQUAL { delta } else { delta * sigma };
-            sums[lane] = fused::<ISA>(part, part, sums[lane]);
+            sums[lane] = if SHAPE == TAXI { sums[lane] + part } else { fused::<ISA>(part, part, sums[lane]) };
         }
     }
 
@@ -182,7 +189,7 @@ impl Probe {
     #[inline(always)]
     pub(super) fn points<const ISA: u8, const SHAPE: u8>(&self, leaf: &Leaf) -> [f32; LEAF] {
         let mut sums = [0.0; LEAF];
-        if SHAPE == SOME || SHAPE == ROUND {
+        if SHAPE == SOME || SHAPE == ROUND || SHAPE == TAXI {
             for axis in self.axes() {
                 self.add_points::<ISA, SHAPE>(leaf, axis, &mut sums);
             }
@@ -200,11 +207,11 @@ impl Probe {
         let at = &leaf.0[axis];
         for lane in 0..LEAF {
             let mut delta = at[lane] - q;
-            if SHAPE == ROUND {
+            if SHAPE == ROUND || SHAPE == TAXI {
                 delta = self.go_round(axis, delta.abs(), delta.abs());
             }
             let part = if SHAPE == EQUAL { delta } else { delta * sigma };
-            sums[lane] = fused::<ISA>(part, part, sums[lane]);
+            sums[lane] = if SHAPE == TAXI { sums[lane] + part } else { fused::<ISA>(part, part, sums[lane]) };
         }
     }
 
@@ -222,7 +229,7 @@ impl Probe {
         self.axes[..self.live].iter().map(|axis| usize::from(*axis) % AXES)
     }
 
-    /// `K` of sixteen points lying one after the other, for tables without a tree. Not for the shape `ROUND`.
+    /// `K` of sixteen points lying one after the other, for tables without a tree. Not for the shapes `ROUND` and `TAXI`.
     #[inline]
     pub(super) fn rows(&self, isa: Isa, points: &[Point; WIDE]) -> [f32; WIDE] {
         match isa {
@@ -285,7 +292,7 @@ mod tests {
         let probe = Probe::new(&metric, &query).expect("ordinary numbers");
         for isa in Isa::available() {
             for (point, sum) in points.iter().zip(probe.rows(isa, &points)) {
-                let exact = metric.squared(&query, point) / 9.0;
+                let exact = metric.sum(&query, point) / 9.0;
                 assert!((f64::from(sum) / exact - 1.0).abs() < 1e-6, "{isa:?}");
             }
         }

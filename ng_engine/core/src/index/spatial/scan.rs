@@ -6,7 +6,7 @@ use super::isa::Isa;
 use super::kernel::{Probe, WIDE};
 use super::topk::{Hit, TopK};
 use super::work::Work;
-use crate::metric::{AXES, Metric, Point};
+use crate::metric::{AXES, Metric, Norm, Point};
 
 /// Rows between two looks at what may end the search.
 const STRIDE: usize = 4096;
@@ -98,7 +98,7 @@ fn scan(
         return;
     }
     let isa = Isa::best();
-    let worth_it = points.len() >= WIDE && !metric.is_circular();
+    let worth_it = points.len() >= WIDE && !metric.is_circular() && metric.norm() == Norm::L2;
     let probe = if worth_it { Probe::new(metric, query) } else { None };
     let mut row = first_row;
     for stride in points.chunks(STRIDE) {

@@ -3,7 +3,7 @@
 use super::Tree;
 use super::exact::walk_exact;
 use super::isa::{AVX2, AVX512, Isa, PORTABLE, within16, within32};
-use super::kernel::{EQUAL, FULL, LEAF, Probe, REACH, ROUND, SOME, WIDE};
+use super::kernel::{EQUAL, FULL, LEAF, Probe, REACH, ROUND, SOME, TAXI, WIDE};
 use super::sieve::Sieve;
 use super::topk::{Hit, TopK};
 use super::work::Work;
@@ -73,7 +73,7 @@ impl Tree {
         work: &mut Work<'_>,
     ) {
         let limit = top.limit();
-        match self.probe(metric, query).filter(|probe| top.is_small() && probe.shape != ROUND) {
+        match self.probe(metric, query).filter(|probe| top.is_small() && !matches!(probe.shape, ROUND | TAXI)) {
             Some(probe) if limit >= 0.0 => {
                 let mut sieve = Sieve::new(self, metric, query, &probe, top, passes, id);
                 self.walk(Isa::best(), &probe, &mut sieve, work);
@@ -154,6 +154,7 @@ fn walk_in_shape<const ISA: u8>(tree: &Tree, probe: &Probe, harvest: &mut impl H
         EQUAL => walk::<ISA, EQUAL>(tree, probe, harvest, work),
         FULL => walk::<ISA, FULL>(tree, probe, harvest, work),
         ROUND => walk::<ISA, ROUND>(tree, probe, harvest, work),
+        TAXI => walk::<ISA, TAXI>(tree, probe, harvest, work),
         _ => walk::<ISA, SOME>(tree, probe, harvest, work),
     }
 }
@@ -267,7 +268,7 @@ fn nearest_then_others(bounds: &[f32; WIDE], mut marked: u32) -> ([u8; WIDE], us
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metric::AXES;
+    use crate::metric::{AXES, Norm};
 
     /// Keeps every row below a fixed bar.
     struct All<'a> {
@@ -300,23 +301,25 @@ mod tests {
         let mut circles = [0.0; AXES];
         (circles[1], circles[3], circles[7]) = (1.0, 1.2, 1e39);
         for (scale, period) in scales.into_iter().flat_map(|scale| [(scale, [0.0; AXES]), (scale, circles)]) {
-            let metric = Metric::new(scale, period);
-            let query: Point = std::array::from_fn(|_| unit());
-            let probe = Probe::new(&metric, &query).expect("ordinary numbers");
-            let mut distances: Vec<f64> = points.iter().map(|(_, p)| metric.distance(&query, p)).collect();
-            distances.sort_unstable_by(f64::total_cmp);
-            let limit = distances[200];
-            for isa in Isa::available() {
-                let mut harvest = All { tree: &tree, bar: probe.bar(limit), rows: Vec::new() };
-                let mut work = Work::default();
-                tree.walk(isa, &probe, &mut harvest, &mut work);
-                let mut rows = harvest.rows;
-                rows.sort_unstable();
-                let near = |row: &u32| metric.distance(&query, &points[*row as usize].1) <= limit;
-                let expected: Vec<u32> = (0..20_011).filter(near).collect();
-                assert!(expected.iter().all(|row| rows.binary_search(row).is_ok()), "{isa:?} lost a row");
-                assert!(rows.len() <= 203, "{isa:?} keeps {} rows for 201", rows.len());
-                assert!(work.leaves_visited < work.leaves_total, "{isa:?}: {work:?}");
+            for norm in [Norm::L2, Norm::L1] {
+                let metric = Metric::new(scale, period).with_norm(norm);
+                let query: Point = std::array::from_fn(|_| unit());
+                let probe = Probe::new(&metric, &query).expect("ordinary numbers");
+                let mut distances: Vec<f64> = points.iter().map(|(_, p)| metric.distance(&query, p)).collect();
+                distances.sort_unstable_by(f64::total_cmp);
+                let limit = distances[200];
+                for isa in Isa::available() {
+                    let mut harvest = All { tree: &tree, bar: probe.bar(limit), rows: Vec::new() };
+                    let mut work = Work::default();
+                    tree.walk(isa, &probe, &mut harvest, &mut work);
+                    let mut rows = harvest.rows;
+                    rows.sort_unstable();
+                    let near = |row: &u32| metric.distance(&query, &points[*row as usize].1) <= limit;
+                    let expected: Vec<u32> = (0..20_011).filter(near).collect();
+                    assert!(expected.iter().all(|row| rows.binary_search(row).is_ok()), "{isa:?} lost a row");
+                    assert!(rows.len() <= 203, "{isa:?} keeps {} rows for 201", rows.len());
+                    assert!(work.leaves_visited < work.leaves_total, "{isa:?}: {work:?}");
+                }
             }
         }
     }
