@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.graph import neighbors, paths
+from benchmarks.graph import components, connections, neighbors, pagerank, paths
 from benchmarks.options import Options
 from benchmarks.report import Section
 
 SECTIONS: dict[str, Callable[[Options], Section]] = {
     "neighbors": neighbors.section,
     "paths": paths.section,
+    "pagerank": pagerank.section,
+    "components": components.section,
+    "connections": connections.section,
 }
