@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bulk, durable, report, rows, space, statements
+from benchmarks import bulk, durable, graph, report, rows, space, statements
 from benchmarks.options import Options
 from benchmarks.report import Section
 
@@ -30,9 +30,10 @@ SECTIONS: dict[str, Callable[[Options], Section]] = {
     "rows": _in_memory(rows.section),
     "bulk": _in_memory(bulk.section),
     "statements": _in_memory(statements.section),
+    **graph.SECTIONS,
     **durable.SECTIONS,
 }
-GROUPS = {"durable": list(durable.SECTIONS)}
+GROUPS = {"graph": list(graph.SECTIONS), "durable": list(durable.SECTIONS)}
 
 
 def main(arguments: list[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -16,12 +16,15 @@ PEERS = (
     "neurograph",
     "duckdb",
     "hnswlib",
+    "igraph",
     "ladybug",
     "lmdb",
+    "networkit",
     "numpy",
     "pyarrow",
     "pykdtree",
     "pynanoflann",
+    "rustworkx",
     "scipy",
 )
 
@@ -50,14 +53,23 @@ def micro(seconds: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
+def milli(seconds: float) -> str:
+    """Seconds as milliseconds, three digits."""
+    value = seconds * 1e3
+    return f"{value:.3f}" if value < 1 else micro(seconds / 1e3)
+
+
 def comparison(
-    timings: Mapping[str, Timing], ours: str, more: Mapping[str, str] | None = None
+    timings: Mapping[str, Timing],
+    ours: str,
+    more: Mapping[str, str] | None = None,
+    unit: Callable[[float], str] = micro,
 ) -> list[list[str]]:
     """Rows of contender, median, p99, spread, ratio to ours, and one more cell where there is one."""
     rows = []
     for name, timing in timings.items():
         ratio = "1" if name == ours else f"{timing.median / timings[ours].median:.2f} ×"
-        row = [name, micro(timing.median), micro(timing.p99), f"{timing.spread:.0%}", ratio]
+        row = [name, unit(timing.median), unit(timing.p99), f"{timing.spread:.0%}", ratio]
         rows.append(row if more is None else [*row, more.get(name, "")])
     return rows
 
