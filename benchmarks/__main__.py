@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bulk, durable, graph, report, rows, space, statements
+from benchmarks import batches, bulk, durable, graph, report, rows, space, statements, updates, weights
 from benchmarks.options import Options
 from benchmarks.report import Section
 
@@ -27,6 +27,9 @@ def _in_memory(section: Callable[[bool], Section]) -> Callable[[Options], Sectio
 SECTIONS: dict[str, Callable[[Options], Section]] = {
     "nearest": _in_memory(space.nearest),
     "within": _in_memory(space.within),
+    "batches": _in_memory(batches.section),
+    "weights": _in_memory(weights.section),
+    "updates": _in_memory(updates.section),
     "rows": _in_memory(rows.section),
     "bulk": _in_memory(bulk.section),
     "statements": _in_memory(statements.section),

@@ -41,15 +41,16 @@ Ours come sorted by distance; the peers' do not. pykdtree has no such search."""
 
 def nearest(quick: bool) -> Section:
     """The k nearest, against exact trees and an approximate graph."""
-    return Section("Nearest", NEAREST, [_nearest(w, quick) for w in _worlds(quick)])
+    return Section("Nearest", NEAREST, [_nearest(w, quick) for w in worlds(quick)])
 
 
 def within(quick: bool) -> Section:
     """All within a radius."""
-    return Section("Within a radius", WITHIN, [_within(w, quick) for w in _worlds(quick)])
+    return Section("Within a radius", WITHIN, [_within(w, quick) for w in worlds(quick)])
 
 
-def _worlds(quick: bool) -> Iterator[World]:
+def worlds(quick: bool) -> Iterator[World]:
+    """The data that searches are timed on."""
     kinds: tuple[Kind, ...] = ("uniform", "clustered")
     for n in (20_000,) if quick else (100_000, 1_000_000):
         for kind in kinds:
@@ -58,9 +59,9 @@ def _worlds(quick: bool) -> Iterator[World]:
 
 def _nearest(w: World, quick: bool) -> Table:
     seconds: dict[str, float] = {}
-    db = _timed(seconds, OURS, lambda: _store(w))
+    db = _timed(seconds, OURS, lambda: store_of(w))
     storage = db.runtime
-    flann = _timed(seconds, "pynanoflann", lambda: _flann(w.points))
+    flann = _timed(seconds, "pynanoflann", lambda: flann_of(w.points))
     pykd = _timed(seconds, "pykdtree", lambda: KDTree(w.points, leafsize=LEAF))
     scipy = _timed(seconds, "scipy cKDTree", lambda: cKDTree(w.points, leafsize=LEAF))
     flat, rows = list(w.queries), list(w.queries.reshape(-1, 1, AXES))
@@ -103,9 +104,9 @@ def _nearest(w: World, quick: bool) -> Table:
 
 
 def _within(w: World, quick: bool) -> Table:
-    db = _store(w)
+    db = store_of(w)
     storage = db.runtime
-    flann = _flann(w.points)
+    flann = flann_of(w.points)
     scipy = cKDTree(w.points, leafsize=LEAF)
     flat, rows = list(w.queries), list(w.queries.reshape(-1, 1, AXES))
     radius = float(np.median(scipy.query(w.queries, HITS)[0][:, -1]))
@@ -136,14 +137,16 @@ def _within(w: World, quick: bool) -> Table:
     )
 
 
-def _store(w: World) -> ng.Database:
+def store_of(w: World) -> ng.Database:
+    """The tokens in a store, indexed."""
     db = ng.connect()
     db.runtime.create_tokens(tokens(w.points))
     db.runtime.settle()
     return db
 
 
-def _flann(points: npt.NDArray[np.float32]) -> pynanoflann.KDTree:
+def flann_of(points: npt.NDArray[np.float32]) -> pynanoflann.KDTree:
+    """The tree of pynanoflann."""
     tree = pynanoflann.KDTree(n_neighbors=K, leaf_size=LEAF, metric="L2")
     tree.fit(points)
     return tree

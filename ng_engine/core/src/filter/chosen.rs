@@ -14,9 +14,9 @@ use crate::snapshot::Snapshot;
 /// Filters kept, those asked for last.
 const KEPT: usize = 16;
 /// Rows that are kept as a list too: fewer are sooner looked at one by one than searched for.
-const LISTED: usize = 2048;
+const LISTED: usize = 256;
 /// Of larger tables, one row in so many.
-const LISTED_SHARE: usize = 512;
+const LISTED_SHARE: usize = 256;
 
 /// The live tokens that pass a filter.
 pub struct Chosen {
