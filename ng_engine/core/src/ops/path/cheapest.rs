@@ -81,14 +81,15 @@ impl Side {
         None
     }
 
-    /// Settle the cheapest token and reach those it is connected with; `meet` is told of each that got cheaper.
+    /// Settle the cheapest token and reach those it is connected with; `goes_on` is told of each that got cheaper, and
+    /// says whether a way through it may still be the cheapest.
     fn advance(
         &mut self,
         view: &View,
         via: &Via,
         cost: &Cost<'_>,
         work: &mut Work,
-        mut meet: impl FnMut(u32, f64),
+        mut goes_on: impl FnMut(u32, f64) -> bool,
     ) -> Result<()> {
         let Some(Reverse(from)) = self.queue.pop() else { return Ok(()) };
         if let Some(reached) = self.reached.get_mut(&from.row) {
@@ -98,6 +99,9 @@ impl Side {
             let (left, reached) = if self.backwards { (hop.token, from.row) } else { (from.row, hop.token) };
             Rows { from: left, to: reached, connection: hop.connection }
         };
+        let adjacency = &view.snapshot.adjacency;
+        let next = self.queue.peek().map(|Reverse(next)| next.row);
+        next.into_iter().for_each(|row| adjacency.fetch_place(row, self.direction));
         // All of them are asked for before the first is read.
         hops(view, from.row, self.direction, via, work, &mut self.hops);
         self.hops.iter().for_each(|hop| cost.fetch(rows(hop)));
@@ -108,9 +112,11 @@ impl Side {
                 Entry::Occupied(known) if known.get().cost <= total => continue,
                 known => known.insert_entry(reached),
             };
-            self.queue.push(Reverse(Next { cost: total, hops: from.hops + 1, row: hop.token }));
-            meet(hop.token, total);
+            if goes_on(hop.token, total) {
+                self.queue.push(Reverse(Next { cost: total, hops: from.hops + 1, row: hop.token }));
+            }
         }
+        next.into_iter().for_each(|row| adjacency.fetch_hops(row, self.direction, !via.is_all()));
         Ok(())
     }
 
@@ -178,6 +184,7 @@ fn from_both_ends(
             {
                 best = Some((cost + rest.cost, row));
             }
+            best.is_none_or(|(least, _)| cost < least)
         })?;
         pace.ticks(1 + u32::try_from(work.edges_examined - before).unwrap_or(u32::MAX - 1))?;
         let reached = ahead.queue.len() + behind.queue.len();
