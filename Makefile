@@ -29,14 +29,15 @@ test: .venv/built
 	cargo test --locked --workspace
 	$(BIN)/pytest
 
-# Hours of what `make test` does for minutes: kills, faults, power cuts, damage; the figures go into the document.
+# Hours of what `make test` does for minutes: kills, faults, power cuts, damage, and answers against brute force; the
+# figures go into the document.
 soak: export SOAK := 1
 soak: export FIGURES := $(CURDIR)/build/soak.jsonl
 soak: .venv/built
 	mkdir -p build
 	rm -f $(FIGURES)
 	cargo test --locked --package ng-core --test crash -- --test-threads=2
-	$(BIN)/pytest tests/crash
+	$(BIN)/pytest tests/crash tests/property/test_exactness.py
 	$(BIN)/python tests/crash_report.py $(FIGURES) docs/reliability.md
 
 lint: .venv/built

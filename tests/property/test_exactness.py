@@ -1,206 +1,189 @@
-"""The spatial index against brute force: every answer equal to the last bit, under any metric and filter."""
+"""Questions in space against brute force: the same ids, and the same distances to the last bit, in every state.
+
+A case is one question. Everything in it follows from its name, which a failure tells and which repeats it alone:
+``CASE=grid/3/7/2 pytest tests/property/test_exactness.py`` (points, world, state, question). ``SOAK`` asks ten times as
+many.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Literal
+import os
+from collections import Counter
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
+import oracle_space as oracle
 import pyarrow as pa
 import pytest
+from oracle_space import Answer, Rows
+from space_draw import Draw
+from space_questions import KINDS, SPOKEN, Asked, answer
+from space_worlds import POINTS, coords, opened
 
 from ng_engine import RuntimeStorage
 
-Floats = npt.NDArray[np.float64]
+CASE = os.environ.get("CASE", "").split("/")
+WORLDS = 120 if "SOAK" in os.environ else 12
+STATES, QUESTIONS = 14, 10
+RAN: Counter[str] = Counter()
+"""How many cases of each sort have run; `test_so_many_cases_ran` looks at it."""
 
-SCALES = {
-    "uniform": [1.0] * 8,
-    "skewed": [0.1, 1, 1.5, 2, 3, 5, 8, 34],
-    "three axes": [0, 1, 0, 0.5, 0, 0, 2, 0],
-    "one axis": [0, 0, 0, 0, 1, 0, 0, 0],
-    "hundredfold": [100.0] * 8,
+ATLEAST = {
+    # The questions, of which NGQL is asked in sessions of the database alone.
+    "nearest": 1700,
+    "within": 1600,
+    "nearest within": 1700,
+    "box": 1600,
+    "find_neighbors": 1700,
+    "range_query": 1700,
+    "nearest batch": 1700,
+    "within batch": 1700,
+    "NGQL NEAR": 1100,
+    "NGQL IN BOX": 1100,
+    # The states.
+    "loaded": 1100,
+    "indexed": 2600,
+    "moved": 700,
+    "deleted": 800,
+    "inserted": 800,
+    "reweighed": 400,
+    "rescaled": 400,
+    "in a transaction": 1600,
+    "beside a transaction": 1500,
+    "rolled back to a savepoint": 700,
+    "rolled back": 800,
+    "committed": 400,
+    "snapshot": 2800,
+    "vacuumed": 600,
+    "reopened": 140,
+    # Filters, by the share of rows that pass.
+    "filter ≤ 0.0%": 1100,
+    "filter ≤ 0.1%": 310,
+    "filter ≤ 1.0%": 400,
+    "filter ≤ 10.0%": 700,
+    "filter ≤ 50.0%": 1400,
+    "filter ≤ 99.0%": 2100,
+    "filter ≤ 100.0%": 1700,
+    # And what is easily lost: answers, circles, equal distances, a row exactly on the radius, a second opinion.
+    "with rows": 10600,
+    "circular": 3500,
+    "ties": 4800,
+    "on the radius": 2400,
+    "scipy": 600,
 }
-PERIODS = {"linear": [0.0] * 8, "circular": [0, 1, 0, 0, 0.5, 0, 0, 0]}
-TYPES = np.array(["word", "event", "object"])
+"""Cases of each sort in a run of CI; about four fifths of what it asks now."""
 
 
-def distances(
-    points: Floats, query: Floats, scale: list[float], period: list[float], norm: str = "l2"
-) -> Floats:
-    """The definition of docs/LANGUAGE.md, written out once more."""
-    total = np.zeros(len(points))
-    for axis in range(8):
-        delta = np.abs(points[:, axis] - query[axis])
-        if period[axis]:
-            delta = np.where(delta > period[axis], np.mod(delta, period[axis]), delta)
-            delta = np.minimum(delta, period[axis] - delta)
-        if scale[axis]:
-            part = scale[axis] * delta
-            total = total + (part if norm == "l1" else part * part)
-    return total if norm == "l1" else np.sqrt(total)
+@pytest.mark.parametrize("points", [CASE[0]] if CASE[0] else POINTS)
+def test_equals_brute_force(points: str, tmp_path: Path) -> None:
+    before = RAN["cases"]
+    for number in [int(CASE[1])] if CASE[0] else range(WORLDS):
+        with opened(points, number, tmp_path) as world:
+            for place, (state, session, rows) in enumerate(islice(world.states(), STATES)):
+                if CASE[0] and place > int(CASE[2]):
+                    break
+                who = Asked(session or world.storage, None if session else world.db)
+                ask_all(f"{points}/{number}/{place}", state, who, rows)
+    assert CASE[0] or RAN["cases"] - before == WORLDS * STATES * QUESTIONS
+    RAN["worlds of points"] += 1
 
 
-class World:
-    """A store and the same rows in numpy."""
-
-    def __init__(self, points: npt.NDArray[np.float32], seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        self.points = points.astype(np.float64)
-        self.types = TYPES[rng.integers(0, 3, len(points))]
-        self.weights = rng.random(len(points), dtype=np.float32)
-        self.storage = RuntimeStorage.memory()
-        flat = pa.FixedSizeListArray.from_arrays(pa.array(points.ravel()), 8)
-        table = pa.table({"coords": flat, "type": self.types, "weight": self.weights})
-        self.ids = self.storage.create_tokens(table)
-        self.live = np.ones(len(points), dtype=bool)
-
-    def move(self, rng: np.random.Generator, count: int) -> None:
-        """New coordinates for some tokens, as one update."""
-        rows = np.flatnonzero(self.live)
-        rows = rng.choice(rows, count, replace=False)
-        points = rng.random((count, 8), dtype=np.float32)
-        coords = pa.FixedSizeListArray.from_arrays(pa.array(points.ravel()), 8)
-        self.storage.update_tokens(pa.table({"id": self.ids[rows], "coords": coords}))
-        self.points[rows] = points
-
-    def delete(self, rng: np.random.Generator, count: int) -> None:
-        rows = rng.choice(np.flatnonzero(self.live), count, replace=False)
-        assert self.storage.delete_tokens(self.ids[rows]) == count
-        self.live[rows] = False
-
-    def filters(self) -> list[tuple[tuple[Any, ...] | None, npt.NDArray[np.bool_]]]:
-        half, few = np.float32(0.5), np.float32(0.02)
-        return [
-            (None, self.live),
-            (("=", "type", "word"), self.live & (self.types == "word")),
-            (("<", "weight", 0.02), self.live & (self.weights < few)),
-            (
-                ("or", (">", "weight", 0.5), ("in", "type", ["event", "nothing"])),
-                self.live & ((self.weights > half) | (self.types == "event")),
-            ),
-        ]
-
-    def expected(
-        self, query: Floats, scale: list[float], period: list[float], norm: str, keep: npt.NDArray[np.bool_]
-    ) -> Any:
-        """(ids, distances) of every row kept, nearest first, ties by id."""
-        found = distances(self.points[keep], query, scale, period, norm)
-        ids = self.ids[keep]
-        order = np.lexsort((ids, found))
-        return ids[order], found[order]
+def ask_all(place: str, state: str, who: Asked, rows: Rows) -> None:
+    kinds = [name for name in KINDS if who.db or name not in SPOKEN]
+    points, *numbers = place.split("/")
+    for number in range(QUESTIONS):
+        case = f"{place}/{number}"
+        if CASE[0] and case != "/".join(CASE):
+            continue
+        seed = [list(POINTS).index(points), *map(int, numbers), number]
+        draw = Draw(np.random.default_rng(seed), rows)
+        kind = draw.among(kinds)
+        try:
+            found, expected = KINDS[kind](who, draw)
+            check(found, expected)
+            note(state, kind, draw, expected)
+            if number == 0:
+                draw = Draw(draw.rng, rows)
+                RAN["scipy"] += agrees_with_scipy(who, draw)
+        except Exception as error:
+            error.add_note(f"CASE={case}: {kind} of {len(rows)} rows, {state}\n{draw.asked}")
+            raise
 
 
-def clustered(rng: np.random.Generator, count: int) -> npt.NDArray[np.float32]:
-    centers = rng.random((20, 8))
-    return (centers[rng.integers(0, 20, count)] + rng.normal(0, 0.02, (count, 8))).astype(np.float32)
-
-
-def points_of(kind: str) -> npt.NDArray[np.float32]:
-    rng = np.random.default_rng(11)
-    if kind == "uniform":
-        return rng.random((20_000, 8), dtype=np.float32)
-    if kind == "clustered":
-        return clustered(rng, 20_000)
-    return rng.integers(0, 3, (20_000, 8)).astype(np.float32)  # many ties and equal points
-
-
-@pytest.fixture(scope="module", params=["uniform", "clustered", "ties"])
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    world = World(points_of(request.param), seed=5)
-    world.storage.settle()
-    yield world
-
-
-def check(
-    world: World,
-    rng: np.random.Generator,
-    queries: int,
-    scale_name: str,
-    period_name: str,
-    norm: Literal["l1", "l2"] = "l2",
-) -> None:
-    metric = scale, period = SCALES[scale_name], PERIODS[period_name]
-    filters = world.filters()
-    for number in range(queries):
-        query = rng.random(8, dtype=np.float32).astype(np.float64)
-        predicate, keep = filters[number % len(filters)]
-        ids, found = world.expected(query, scale, period, norm, keep)
-        assert len(ids) > 50
-        k = [1, 10, 200][number % 3]
-        nearest = world.storage.nearest(
-            query, k, metric=metric, norm=norm, filter=predicate, columns=["id", "distance"]
+def check(found: Answer, expected: Answer) -> None:
+    for name, a, b in zip(("ids", "distances"), found, expected, strict=True):
+        if np.array_equal(a.view(np.int64), b.view(np.int64)):
+            continue
+        place = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+        raise AssertionError(
+            f"{len(a)} rows, not {len(b)}; {name} differ at {place}:"
+            f" {a[place : place + 3].tolist()}, not {b[place : place + 3].tolist()}"
         )
-        assert nearest.rows() == list(zip(ids[:k].tolist(), found[:k].tolist(), strict=True))
-        radius = float(found[40])
-        within = world.storage.within(
-            query, radius, metric=metric, norm=norm, filter=predicate, columns=["id", "distance"]
-        )
-        hits = found <= radius
-        assert within.rows() == list(zip(ids[hits].tolist(), found[hits].tolist(), strict=True))
 
 
-@pytest.mark.parametrize("norm", ["l2", "l1"])
-@pytest.mark.parametrize("period", PERIODS)
-@pytest.mark.parametrize("scale", SCALES)
-def test_equals_brute_force(world: World, scale: str, period: str, norm: Literal["l1", "l2"]) -> None:
-    check(world, np.random.default_rng(3), 20, scale, period, norm)
+def agrees_with_scipy(who: Asked, draw: Draw) -> bool:
+    """Whether scipy could be asked for a second opinion, which differs by its own rounding alone."""
+    metric, point = draw.metric(), draw.point()
+    radius = draw.radius(point, metric)
+    draw.asked = {"point": point, "metric": metric, "radius": radius}
+    opinion = oracle.second_opinion(draw.rows, oracle.rounded(point), metric, 10, radius)
+    if opinion is None:
+        return False
+    distances, surely, perhaps = opinion
+    found = [row[0] for row in who.storage.nearest(point, 10, metric=metric, columns=["distance"]).rows()]
+    np.testing.assert_allclose(found, distances, rtol=oracle.TOLERANCE, atol=oracle.TOLERANCE * radius)
+    assert surely <= len(who.storage.within(point, radius, metric=metric, columns=["id"])) <= perhaps
+    return True
 
 
-def test_equals_brute_force_while_rows_come_move_and_go() -> None:
-    rng = np.random.default_rng(8)
-    world = World(points_of("uniform"), seed=6)
-    for step in range(6):
-        world.move(rng, 300)
-        world.delete(rng, 200)
-        if step % 2:
-            world.storage.settle()
-        for scale in SCALES:
-            check(world, rng, 4, scale, "linear", "l1" if step % 3 == 0 else "l2")
-    stats = world.storage.stats()
-    assert stats["spatial_rows_indexed"] > 0
+def note(state: str, kind: str, draw: Draw, expected: Answer) -> None:
+    """Count the case as what it was."""
+    asked = draw.asked | draw.asked.get("params", {})
+    period = (asked.get("metric") or (0, asked.get("period", [0])))[1]
+    distances = expected[1]
+    RAN.update(["cases", kind, state])
+    RAN["circular"] += any(period)
+    RAN["ties"] += "BOX" not in kind.upper() and len(np.unique(distances)) < len(distances)
+    RAN["on the radius"] += bool(len(distances) and distances[-1] == asked.get("radius", asked.get("r")))
+    RAN["with rows"] += bool(len(expected[0]))
+    if draw.share is not None:
+        most = next(share for share in (0, 0.001, 0.01, 0.1, 0.5, 0.99, 1) if draw.share <= share)
+        RAN[f"filter ≤ {most:.1%}"] += 1
 
 
-def test_batch_equals_single_queries(world: World) -> None:
-    queries = np.random.default_rng(4).random((50, 8), dtype=np.float32)
-    batch = world.storage.nearest(queries, 7, filter=("=", "type", "word"))
-    assert (batch.columns, len(batch)) == (["query", "id", "distance"], 350)
-    single = [
-        (number, *row)
-        for number, query in enumerate(queries)
-        for row in world.storage.nearest(
-            query, 7, filter=("=", "type", "word"), columns=["id", "distance"]
-        ).rows()
-    ]
-    assert batch.rows() == single
+@pytest.mark.parametrize("turn", range(WORLDS))
+def test_rows_that_change_while_their_tree_is_built(turn: int) -> None:
+    """The gardener begins when a commit ends; of what changes meanwhile its tree knows nothing."""
+    rng = np.random.default_rng([99, turn])
+    storage, n = RuntimeStorage.memory(), 60_000
+    points = rng.random((n, 8), dtype=np.float32)
+    ids = 1 + rng.permutation(2 * n)[:n]
+    places = rng.permutation(n)[:600].reshape(6, 100)
+    moved = rng.random((6, 100, 8), dtype=np.float32)
+    moves = [pa.table({"id": ids[p], "coords": coords(m)}) for p, m in zip(places, moved, strict=True)]
+    tokens = pa.table({"id": ids, "coords": coords(points)})
+    # Nothing between: whatever takes a millisecond lets the gardener finish first.
+    storage.create_tokens(tokens)
+    for move, gone in zip(moves, places, strict=True):
+        storage.update_tokens(move)
+        storage.delete_tokens(ids[gone[:10]])
+    points[places] = moved
+    left = np.setdiff1d(np.arange(n), places[:, :10])
+    left = left[np.argsort(ids[left])]
+    distances = oracle.distances(points[left].T.astype(np.float64), np.full(8, 0.5), oracle.PLAIN)
+    order = np.argsort(distances, kind="stable")
+    for _ in range(2):
+        # All rows, each at its distance: no row where it was, none left out.
+        found = storage.within([0.5] * 8, 9, columns=["id", "distance"])
+        check(answer(found), (ids[left][order], distances[order]))
+        storage.settle()
+    assert found.access == "kd-tree"
 
 
-@pytest.mark.parametrize(
-    "bounds", [([0.2] * 8, [0.8] * 8), ([None] * 8, [None] * 8), ([0.5, *[None] * 7], [0.6, *[None] * 7])]
-)
-def test_box_equals_brute_force(world: World, bounds: tuple[list[float | None], list[float | None]]) -> None:
-    low, high = (
-        np.array([np.float32(sign * np.inf if x is None else x) for x in corner])
-        for corner, sign in zip(bounds, (-1, 1), strict=True)
-    )
-    predicate, keep = world.filters()[1]
-    inside = keep & ((world.points >= low) & (world.points <= high)).all(axis=1)
-    found = world.storage.box(*bounds, filter=predicate, columns=["id"])
-    assert found.rows() == [(int(token),) for token in world.ids[inside]]
-
-
-def test_the_index_saves_work() -> None:
-    world = World(np.random.default_rng(1).random((100_000, 8), dtype=np.float32), seed=1)
-    world.storage.settle()
-    queries = np.random.default_rng(2).random((50, 8), dtype=np.float32)
-
-    def share(name: str, **options: Any) -> float:
-        works = [world.storage.nearest(query, 10, **options).work for query in queries]
-        assert all(work["leaves_total"] > 3_000 for work in works)
-        whole = {"leaves_visited": works[0]["leaves_total"], "rows_examined": 100_000}[name]
-        return float(np.median([work[name] for work in works])) / whole
-
-    assert share("leaves_visited") < 0.1
-    assert share("rows_examined") < 0.1
-    assert share("leaves_visited", metric=(SCALES["skewed"], PERIODS["linear"])) < 0.3
-    assert share("leaves_visited", filter=("=", "type", "word")) < 0.2
+@pytest.mark.skipif(CASE[0] != "", reason="one case alone")
+def test_so_many_cases_ran() -> None:
+    if RAN["worlds of points"] < len(POINTS):
+        pytest.skip("only when every world has been asked")
+    assert RAN["cases"] == len(POINTS) * WORLDS * STATES * QUESTIONS >= 20_000
+    assert {name: RAN[name] for name in ATLEAST if RAN[name] < ATLEAST[name] * WORLDS // 12} == {}
