@@ -77,8 +77,8 @@ def rounded(point: Sequence[float]) -> Floats:
     return np.asarray(point, np.float64).astype(np.float32).astype(np.float64) + 0.0
 
 
-def distances(points: Floats, query: Floats, metric: Metric) -> Floats:
-    """√Σ (scale·δ)² of 8 × n points: in axis order, without fused steps, one root at the end."""
+def distances(points: Floats, query: Floats, metric: Metric, norm: str | None = None) -> Floats:
+    """√Σ (scale·δ)² of 8 × n points, or Σ scale·δ: in axis order, without fused steps, one root at the end."""
     total = np.zeros(points.shape[1])
     with np.errstate(all="ignore"):
         for axis, (scale, period) in enumerate(zip(*metric, strict=True)):
@@ -90,17 +90,18 @@ def distances(points: Floats, query: Floats, metric: Metric) -> Floats:
                 np.fmod(delta, period, out=delta, where=delta > period)
                 np.minimum(delta, period - delta, out=delta)
             delta *= scale
-            delta *= delta
+            if norm != "l1":
+                delta *= delta
             total += delta
-        return np.sqrt(total)
+        return total if norm == "l1" else np.sqrt(total)
 
 
 def nearest(
     rows: Rows, query: Floats, metric: Metric, *, filter: Any = None, k: int | None = None, offset: int = 0,
-    radius: float = np.inf, exclude: int | None = None,
+    radius: float = np.inf, exclude: int | None = None, norm: str | None = None,
 ) -> Answer:  # fmt: skip
     """(ids, distances) of the k nearest rows behind the offset, none beyond the radius: ≤ on the float64."""
-    found = distances(rows.points, query, metric)
+    found = distances(rows.points, query, metric, norm)
     keep = passing(rows, filter) & (found <= radius)
     if exclude is not None:
         keep &= rows.id != exclude

@@ -70,10 +70,12 @@ class Draw:
         chosen: Floats = self.among([a, a + (b - a) * 1e-3 * rng.random(8), a / 2 + b / 2, about])
         return chosen.tolist() if np.isfinite(chosen.astype(np.float32)).all() else a.tolist()
 
-    def radius(self, point: list[float], metric: Metric, filter: Any = None) -> float:
+    def radius(
+        self, point: list[float], metric: Metric, filter: Any = None, norm: str | None = None
+    ) -> float:
         """Zero, exactly a distance, the number before or after, between two, or beyond every row."""
         keep = oracle.passing(self.rows, filter)
-        found = oracle.distances(self.rows.points[:, keep], oracle.rounded(point), metric)
+        found = oracle.distances(self.rows.points[:, keep], oracle.rounded(point), metric, norm)
         found = found[np.isfinite(found)]
         if not len(found) or self.chance(0.1):
             return float(self.among([0.0, 0.5, 1e300]))

@@ -40,11 +40,12 @@ def _search(draw: Draw, *, k: bool, radius: bool) -> tuple[list[float], Metric, 
     """A place, the metric in force, and the engine's options for the rest."""
     given = None if draw.chance(0.15) else draw.metric()
     metric, point, filter = given or draw.rows.metric, draw.point(), draw.filter()
-    options: dict[str, Any] = {"metric": given, "filter": filter}
+    norm = draw.among([None, None, "l2", "l1"])
+    options: dict[str, Any] = {"metric": given, "norm": norm, "filter": filter}
     if k:
         options |= {"k": draw.k(), "offset": draw.offset()}
     if radius:
-        options["radius"] = draw.radius(point, metric, filter)
+        options["radius"] = draw.radius(point, metric, filter, norm)
     if len(draw.rows) and draw.chance(0.2):
         options["exclude"] = draw.token()
     draw.asked |= {"point": point, **options}

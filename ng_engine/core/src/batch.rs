@@ -107,6 +107,11 @@ impl Relation {
         extras: Vec<(&'static str, Extra)>,
         wanted: Option<&[String]>,
     ) -> Result<Self> {
+        // What was computed is of no row.
+        let of_row = |name: &str| match rows {
+            Rows::Computed(_) => None,
+            Rows::All | Rows::List(_) => column(&snapshot, table, name),
+        };
         let columns = match wanted {
             None => all_columns(&rows, table, &extras),
             Some(names) => names
@@ -114,7 +119,7 @@ impl Relation {
                 .map(|name| {
                     let origin = match extras.iter().position(|(n, _)| n == name) {
                         Some(i) => Origin::Extra(i),
-                        None => Origin::Table(column(&snapshot, table, name).ok_or_else(|| {
+                        None => Origin::Table(of_row(name).ok_or_else(|| {
                             Error::undefined_column(format!("column \"{}\" does not exist", name.escape_debug()))
                         })?),
                     };

@@ -1,6 +1,7 @@
 //! Set-at-a-time operations: one file, one operation, one name from here to the language.
 
 pub mod r#box;
+mod candidates;
 pub mod components;
 pub mod ingest;
 pub mod lookup;

@@ -14,7 +14,7 @@ use crate::index::forest::Planted;
 use crate::index::spatial::{self, Hit, TopK, scan_nearest};
 use crate::memory::Allowance;
 use crate::metric::{Metric, Point};
-use crate::ops::{View, on_pool, order, within};
+use crate::ops::{View, candidates, on_pool, order, within};
 use crate::snapshot::Snapshot;
 use crate::token::Token;
 
@@ -49,6 +49,8 @@ pub(super) struct Ready<'a> {
     filter: Filter,
     /// The rows that the filter passes, if they are known.
     chosen: Option<Arc<Chosen>>,
+    /// The rows that the filter names and passes.
+    named: Option<Vec<u32>>,
     exclude: Option<u32>,
     k: Option<usize>,
     offset: usize,
@@ -66,12 +68,17 @@ impl<'a> Ready<'a> {
         }
         let snapshot = &*view.snapshot;
         let filter = Filter::compile::<Token>(search.predicate, snapshot, &view.metric)?;
+        let mut named = search.predicate.and_then(|predicate| candidates::tokens(predicate, snapshot));
+        if let Some(rows) = &mut named {
+            rows.retain(|row| filter.token(snapshot, *row));
+        }
         Ok(Self {
             snapshot,
             cancel: &view.cancel,
             memory: &view.memory,
             metric,
-            chosen: chosen(view, search.predicate, &filter)?,
+            chosen: if named.is_none() { chosen(view, search.predicate, &filter)? } else { None },
+            named,
             filter,
             exclude: search.exclude,
             k: search.k.map(|k| k.saturating_add(search.offset)),
@@ -102,7 +109,7 @@ impl<'a> Ready<'a> {
 
     /// The rows that pass the filter, if they are known and so few that no index is asked.
     pub(super) fn few(&self) -> Option<&[u32]> {
-        self.chosen.as_deref().and_then(Chosen::list)
+        self.named.as_deref().or_else(|| self.chosen.as_deref()?.list())
     }
 
     /// Those of them that are no further away, and how far.
@@ -202,6 +209,9 @@ impl<'a> Ready<'a> {
     }
 
     pub(super) fn access(&self) -> &'static str {
+        if self.named.is_some() {
+            return "lookup";
+        }
         if self.few().is_some() {
             return "bitmap scan";
         }
@@ -280,8 +290,10 @@ pub fn nearest_batch(view: &View, queries: &[Point], search: &Search<'_>) -> Res
         ("id", Extra::Big(per_query(&hits, |_, hit| hit.id as i64))),
         ("distance", Extra::Double(hits.iter().flatten().map(|hit| hit.distance).collect::<Vec<_>>().into())),
     ];
-    let rows = Rows::Computed(hits.iter().map(Vec::len).sum());
-    let relation = Relation::new(view.snapshot.clone(), TableKind::Tokens, rows, extras, search.columns)?;
+    let rows = Rows::List(hits.iter().flatten().map(|hit| hit.row).collect());
+    let columns = ["query", "id", "distance"].map(str::to_owned);
+    let columns = search.columns.unwrap_or(&columns);
+    let relation = Relation::new(view.snapshot.clone(), TableKind::Tokens, rows, extras, Some(columns))?;
     Ok(relation.found(ready.access(), work))
 }
 
@@ -322,7 +334,7 @@ pub(super) fn each<T: Send>(
     for (_, work) in &answers {
         total.rows_examined += work.rows_examined;
         total.leaves_visited += work.leaves_visited;
-        total.leaves_total = work.leaves_total;
+        total.leaves_total += work.leaves_total;
     }
     Ok((answers.into_iter().map(|(found, _)| found).collect(), total))
 }

@@ -6,7 +6,7 @@ use crate::columns::TableKind;
 use crate::connection::Connection;
 use crate::error::Result;
 use crate::filter::{self, Filter, Filtered, Predicate};
-use crate::ops::{View, order, page};
+use crate::ops::{View, candidates, order, page};
 use crate::segment::{Record, SEGMENT_BITS, Table, row_at};
 use crate::token::Token;
 
@@ -26,21 +26,52 @@ pub struct Scan<'a> {
 /// Rows of a table, by id.
 pub fn scan(view: &View, table: TableKind, scan: &Scan<'_>) -> Result<Relation> {
     let snapshot = &view.snapshot;
+    let mut access = "scan";
     let (rows, examined) = match table {
         TableKind::Tokens => {
             let filter = Filter::compile::<Token>(scan.predicate, snapshot, &view.metric)?;
-            select(&snapshot.tokens, &filter, scan, &view.cancel)?
+            let passes = |row: &u32| filter.token(snapshot, *row);
+            match scan.predicate.and_then(|predicate| candidates::tokens(predicate, snapshot)) {
+                Some(few) => {
+                    access = "lookup";
+                    select_of(few, &snapshot.tokens, passes, scan, &view.cancel)?
+                }
+                None => select(&snapshot.tokens, &filter, scan, &view.cancel)?,
+            }
         }
         TableKind::Connections => {
             let filter = Filter::compile::<Connection>(scan.predicate, snapshot, &view.metric)?;
-            select(&snapshot.connections, &filter, scan, &view.cancel)?
+            let passes = |row: &u32| filter.connection(snapshot, *row);
+            match scan.predicate.and_then(|predicate| candidates::connections(predicate, snapshot)) {
+                Some(few) => {
+                    access = "lookup";
+                    select_of(few, &snapshot.connections, passes, scan, &view.cancel)?
+                }
+                None => select(&snapshot.connections, &filter, scan, &view.cancel)?,
+            }
         }
     };
     if let Rows::List(rows) = &rows {
         view.memory.take(size_of_val(&**rows))?;
     }
     let work = Work { rows_examined: examined, ..Work::default() };
-    Ok(Relation::new(snapshot.clone(), table, rows, Vec::new(), scan.columns)?.found("scan", work))
+    Ok(Relation::new(snapshot.clone(), table, rows, Vec::new(), scan.columns)?.found(access, work))
+}
+
+/// Those of a few rows that pass.
+fn select_of<R: Record>(
+    mut rows: Vec<u32>,
+    table: &Table<R>,
+    passes: impl Fn(&u32) -> bool,
+    scan: &Scan<'_>,
+    cancel: &Cancel,
+) -> Result<(Rows, u64)> {
+    let examined = rows.len() as u64;
+    rows.retain(passes);
+    if !table.in_id_order() {
+        order::sort_by_key(cancel, &mut rows, |row| table.id(*row))?;
+    }
+    Ok((Rows::List(page(rows, scan.limit, scan.offset)), examined))
 }
 
 fn select<R: Filtered>(table: &Table<R>, filter: &Filter, scan: &Scan<'_>, cancel: &Cancel) -> Result<(Rows, u64)> {
@@ -112,11 +143,15 @@ pub fn count(view: &View, table: TableKind, predicate: Option<&Predicate>) -> Re
     match table {
         TableKind::Tokens => {
             let filter = Filter::compile::<Token>(predicate, snapshot, &view.metric)?;
-            tally(&snapshot.tokens, &filter, &view.cancel)
+            let few = predicate.and_then(|predicate| candidates::tokens(predicate, snapshot));
+            let passing = |rows: Vec<u32>| rows.iter().filter(|row| filter.token(snapshot, **row)).count();
+            few.map_or_else(|| tally(&snapshot.tokens, &filter, &view.cancel), |rows| Ok(passing(rows)))
         }
         TableKind::Connections => {
             let filter = Filter::compile::<Connection>(predicate, snapshot, &view.metric)?;
-            tally(&snapshot.connections, &filter, &view.cancel)
+            let few = predicate.and_then(|predicate| candidates::connections(predicate, snapshot));
+            let passing = |rows: Vec<u32>| rows.iter().filter(|row| filter.connection(snapshot, **row)).count();
+            few.map_or_else(|| tally(&snapshot.connections, &filter, &view.cancel), |rows| Ok(passing(rows)))
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! # What is computed
 //!
-//! Let `D` be `Metric::distance` (f64), `s` the largest scale and `σ[i] = scale[i] / s ≤ 1`. The kernels
+//! Let `D` be `Metric::distance` (f64), `s` the largest scale and `σ[i] = scale[i] / s ≤ 1`, to begin with. The kernels
 //! compute in f32 `K ≈ S = Σ (σ[i] · δ[i])²`, so `D ≈ s · √S`; for a box, `δ[i]` is the distance to the box
 //! along the axis, so that the exact `S` of the box is at most that of any point in it. A point or box is
 //! passed over only if `K > bar(limit)`.
@@ -35,7 +35,13 @@
 //!
 //! Overflow: `Probe::new` refuses a query, and the caller a tree, with a coordinate beyond `2¹²⁶`, so every
 //! difference and every `t` is finite, nothing is NaN, and `K` is infinite only if its true value is beyond
-//! every finite bar; an infinite bar is exceeded by nothing. Scanned rows have no such promise, so there an
+//! every finite bar; an infinite bar is exceeded by nothing.
+//!
+//! Very large or small coordinates: all `K` would be infinite, or drown in the `2⁻¹⁴⁰`. So where they are beyond `2^±30`,
+//! `σ` is multiplied by a power of two which makes the largest about 1. Every step above is the same but for the unit,
+//! which `s` has to be divided by; what f64 may lose is then below `2⁻¹⁷²`. Where `σ` cannot be as f32, the query is refused.
+//!
+//! Scanned rows have no such promise, so there an
 //! infinite or NaN `K` never dismisses a row. What is refused here is searched in f64 (`exact`).
 
 use super::isa::{Isa, fused};
@@ -85,14 +91,26 @@ pub(super) struct Probe {
 /// Beyond this, differences may overflow.
 pub(super) const REACH: f32 = f32::from_bits((126 + 127) << 23);
 
+/// The power of two that makes this magnitude about 1; 1 if it is not far from it.
+fn unit(reach: f32) -> f64 {
+    let ordinary = 2f32.powi(-30)..=2f32.powi(30);
+    if reach == 0.0 || ordinary.contains(&reach) {
+        return 1.0;
+    }
+    let exponent = (f64::from(reach).to_bits() >> 52) as i32 - 1023;
+    2f64.powi(-exponent)
+}
+
 impl Probe {
-    /// The query as the kernels want it, or None where the f32 bounds do not hold.
-    pub(super) fn new(metric: &Metric, query: &Point) -> Option<Self> {
+    /// The query as the kernels want it for points of up to this magnitude, or None where the f32 bounds do not hold.
+    pub(super) fn new(metric: &Metric, query: &Point, reach: f32) -> Option<Self> {
         let largest = metric.scale().iter().fold(0.0, |a: f64, b| a.max(*b));
         let range = 2f64.powi(-300)..=2f64.powi(300);
         if !range.contains(&largest) {
             return None;
         }
+        let live = metric.scale().iter().zip(query).filter(|(scale, _)| **scale != 0.0);
+        let unit = unit(live.fold(reach, |reach, (_, q)| reach.max(q.abs())));
         let mut probe = Self {
             q: [0.0; AXES],
             sigma: [0.0; AXES],
@@ -100,16 +118,16 @@ impl Probe {
             excess: [0.0; AXES],
             axes: [0; AXES],
             live: 0,
-            per_unit: largest.recip(),
+            per_unit: unit / largest,
             shape: SOME,
         };
         for (axis, (scale, q)) in metric.scale().iter().zip(query).enumerate() {
             if *scale == 0.0 {
                 continue;
             }
-            let sigma = (scale / largest) as f32;
+            let sigma = (scale / largest * unit) as f32;
             // The latter is false for NaN.
-            let covered = sigma >= f32::MIN_POSITIVE && q.abs() <= REACH;
+            let covered = sigma.is_normal() && q.abs() <= REACH;
             if !covered {
                 return None;
             }
@@ -289,7 +307,7 @@ mod tests {
         let metric = Metric::new([1.0, 2.0, 0.0, 0.5, 1.0, 1.0, 3.0, 1.0], [0.0; AXES]);
         let points: [Point; WIDE] = std::array::from_fn(|i| std::array::from_fn(|j| (i * 8 + j) as f32 / 7.0));
         let query = [0.3; AXES];
-        let probe = Probe::new(&metric, &query).expect("ordinary numbers");
+        let probe = Probe::new(&metric, &query, 1.0).expect("ordinary numbers");
         for isa in Isa::available() {
             for (point, sum) in points.iter().zip(probe.rows(isa, &points)) {
                 let exact = metric.sum(&query, point) / 9.0;
@@ -301,7 +319,7 @@ mod tests {
     #[test]
     fn a_bar_is_above_what_it_stands_for_and_not_by_much() {
         let metric = Metric::new([3.0; AXES], [0.0; AXES]);
-        let probe = Probe::new(&metric, &[0.0; AXES]).expect("ordinary numbers");
+        let probe = Probe::new(&metric, &[0.0; AXES], 1.0).expect("ordinary numbers");
         assert_eq!(probe.shape, EQUAL);
         for limit in [0.0, 1e-30, 0.1, 3.0, 1e10] {
             let (bar, value) = (f64::from(probe.bar(limit)), limit * limit / 9.0);
@@ -314,7 +332,7 @@ mod tests {
     #[test]
     fn squares_that_are_rounded_up_from_below_one_ulp_stay_within_the_bar() {
         let metric = Metric::new([1.0; AXES], [0.0; AXES]);
-        let probe = Probe::new(&metric, &[0.0; AXES]).expect("ordinary numbers");
+        let probe = Probe::new(&metric, &[0.0; AXES], 1.0).expect("ordinary numbers");
         // Its square is 0.6 of the least subnormal.
         let x = (0.6 * f64::from(f32::from_bits(1))).sqrt() as f32;
         let sums = probe.points::<PORTABLE, EQUAL>(&Leaf([[x; LEAF]; AXES]));
@@ -328,15 +346,18 @@ mod tests {
     fn what_the_proof_does_not_cover_is_refused() {
         let linear = [0.0; AXES];
         let origin = [0.0; AXES];
-        assert!(Probe::new(&Metric::new([1.0; AXES], [1.0; AXES]), &origin).is_some_and(|probe| probe.shape == ROUND));
-        assert!(Probe::new(&Metric::new([0.0; AXES], linear), &origin).is_none());
-        assert!(Probe::new(&Metric::new([1e-200; AXES], linear), &origin).is_none());
-        assert!(Probe::new(&Metric::new([1e200; AXES], linear), &origin).is_none());
-        assert!(Probe::new(&Metric::new([1.0; AXES], linear), &[1e38; AXES]).is_none());
+        assert!(
+            Probe::new(&Metric::new([1.0; AXES], [1.0; AXES]), &origin, 1.0).is_some_and(|probe| probe.shape == ROUND)
+        );
+        assert!(Probe::new(&Metric::new([0.0; AXES], linear), &origin, 1.0).is_none());
+        assert!(Probe::new(&Metric::new([1e-200; AXES], linear), &origin, 1.0).is_none());
+        assert!(Probe::new(&Metric::new([1e200; AXES], linear), &origin, 1.0).is_none());
+        assert!(Probe::new(&Metric::new([1.0; AXES], linear), &[1e38; AXES], 1.0).is_none());
         let first_only = Metric::new([1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], linear);
         let starred = [1.0, f32::NAN, 1e38, 0.0, 0.0, 0.0, 0.0, 0.0];
         assert!(
-            Probe::new(&first_only, &starred).is_some_and(|probe| probe.q == [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+            Probe::new(&first_only, &starred, 1.0)
+                .is_some_and(|probe| probe.q == [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
         );
     }
 }

@@ -99,7 +99,7 @@ fn scan(
     }
     let isa = Isa::best();
     let worth_it = points.len() >= WIDE && !metric.is_circular() && metric.norm() == Norm::L2;
-    let probe = if worth_it { Probe::new(metric, query) } else { None };
+    let probe = if worth_it { Probe::new(metric, query, 1.0) } else { None };
     let mut row = first_row;
     for stride in points.chunks(STRIDE) {
         if work.stride() {

@@ -115,7 +115,7 @@ impl Tree {
 
     /// The query for the f32 kernels, if they may be used.
     fn probe(&self, metric: &Metric, query: &Point) -> Option<Probe> {
-        if self.reach <= REACH { Probe::new(metric, query) } else { None }
+        if self.reach <= REACH { Probe::new(metric, query, self.reach) } else { None }
     }
 
     fn walk(&self, isa: Isa, probe: &Probe, harvest: &mut impl Harvest, work: &mut Work<'_>) {
@@ -304,7 +304,7 @@ mod tests {
             for norm in [Norm::L2, Norm::L1] {
                 let metric = Metric::new(scale, period).with_norm(norm);
                 let query: Point = std::array::from_fn(|_| unit());
-                let probe = Probe::new(&metric, &query).expect("ordinary numbers");
+                let probe = Probe::new(&metric, &query, 1.0).expect("ordinary numbers");
                 let mut distances: Vec<f64> = points.iter().map(|(_, p)| metric.distance(&query, p)).collect();
                 distances.sort_unstable_by(f64::total_cmp);
                 let limit = distances[200];
