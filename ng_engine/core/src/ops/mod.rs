@@ -3,6 +3,7 @@
 pub mod r#box;
 pub mod components;
 pub mod ingest;
+pub mod join;
 pub mod lookup;
 pub mod mutate;
 pub mod nearest;
