@@ -284,7 +284,7 @@ fn an_answer_that_is_too_large_is_refused() {
     assert_eq!(neighbors(&roomy(1000), &[TokenRef::Id(1)], &walk(u32::MAX)).err().unwrap().sqlstate, "53200");
     let near = Join { radius: 1e-3, ..Join::default() };
     assert_eq!(join(&roomy(1 << 20), &near).err().unwrap().sqlstate, "53200");
-    let pairs = join(&roomy(4 << 20), &near).unwrap().len();
+    let pairs = join(&roomy(8 << 20), &near).unwrap().len();
     assert!(pairs >= TOKENS as usize, "{pairs}");
     let route = Route { via: None, max_depth: None, direction: Direction::Out, cost: None, metric: None };
     let far = path(&roomy(1000), &TokenRef::Id(1), &TokenRef::Id(TOKENS), &route);
