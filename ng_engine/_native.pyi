@@ -278,6 +278,18 @@ class RuntimeStorage:
         columns: Sequence[str] | None = None,
     ) -> Relation:
         """Every token with distance <= radius, nearest first; for N×8 points columns query, id, distance."""
+    def join(
+        self,
+        radius: float,
+        *,
+        strict: bool = False,
+        filter_a: _Filter | None = None,
+        filter_b: _Filter | None = None,
+        metric: _Metric | None = None,
+        ids: Literal["=", "<>", "<", "<=", ">", ">="] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Relation:
+        """Pairs of tokens with distance <= radius (< if strict): a, b (ids), distance; `ids` compares a with b."""
     def box(
         self,
         low: Sequence[float | None],

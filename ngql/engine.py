@@ -185,6 +185,23 @@ class Engine(Protocol):
     ) -> Relation:
         """Every row at a distance ≤ radius, shaped and ordered as `nearest`."""
 
+    def join(
+        self,
+        radius: float,
+        *,
+        strict: bool = False,
+        filter_a: Filter | None = None,
+        filter_b: Filter | None = None,
+        metric: Metric | None = None,
+        ids: Literal["=", "<>", "<", "<=", ">", ">="] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Relation:
+        """The pairs of tokens at a distance ≤ radius (< if strict): their ids `a, b` and `distance`, in no order.
+
+        a passes `filter_a`, b `filter_b`; with `ids` their ids compare so. A token pairs with itself; a radius may be
+        any number but NaN (22003), and no distance is negative.
+        """
+
     def box(
         self,
         low: Sequence[float | None],

@@ -17,6 +17,7 @@ from ngql.values import Late
 __all__ = ["Explained"]
 
 _LONGEST_VALUE = 48
+_FILTERS = ("filter", "filter_a", "filter_b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +99,13 @@ def _arguments(call: EngineCall) -> dict[str, Any]:
     """What a call is given; values that only a run knows are shown as the statement writes them."""
     shown: dict[str, Any] = {"table": call.table}
     for name, value in call.fixed.items():
-        if name == "filter":
+        if name in _FILTERS:
             shown[name] = filter_text(value)
         elif name != "table":
             shown[name] = value if isinstance(value, (int, float, str, bool, type(None))) else _plain(value)
     for name, _, place in call.late:
         # The place of a filter is that of its first condition alone.
-        where = None if name == "filter" else place
+        where = None if name in _FILTERS else place
         longest = None if name == "cost" else 0 if name == "values" else _LONGEST_VALUE
         shown[name] = _written(call.text, where, longest)
     return shown
@@ -144,7 +145,7 @@ def _lines(node: dict[str, Any], depth: int) -> list[str]:
     else:
         skipped = {"runs in", "call", "name", "inputs", "output", "table", *_COUNTERS}
         arguments = [
-            f"filter={value}" if name == "filter" else f"{name}={_shown(value)}"
+            f"{name}={value}" if name in _FILTERS else f"{name}={_shown(value)}"
             for name, value in node.items()
             if name not in skipped
         ]

@@ -15,7 +15,7 @@ from ngql import bound, types, values
 from ngql.engine import Engine, Filter
 from ngql.values import Late
 
-__all__ = ["COMPARISONS", "FLIPPED", "filter_of", "is_filter"]
+__all__ = ["COMPARISONS", "FLIPPED", "filter_of", "is_distance", "is_filter", "is_number"]
 
 COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
 FLIPPED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -42,7 +42,7 @@ def is_filter(expr: bound.Expr, source: bound.AccessSource) -> bool:
                 left, right = right, left
             if isinstance(left, bound.Column):
                 return _is_stored(left, source) and _fits(left, right)
-            return is_distance(left, source) and _is_number(right)
+            return is_distance(left, source) and is_number(right)
         case _:
             return False
 
@@ -63,7 +63,8 @@ def _is_stored(column: bound.Column, source: bound.AccessSource) -> bool:
     return column.source == source.alias and column.name != "distance" and column.type not in kinds
 
 
-def _is_number(expr: bound.Expr) -> bool:
+def is_number(expr: bound.Expr) -> bool:
+    """Whether it is a constant number, or NULL."""
     return values.is_constant(expr) and (types.is_number(expr.type) or _is_null(expr))
 
 

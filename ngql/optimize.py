@@ -12,9 +12,11 @@ from ngql.rules.distance_filter import distance_filter
 from ngql.rules.engine_alone import engine_alone
 from ngql.rules.lookup import lookup
 from ngql.rules.near_form import near_form
+from ngql.rules.near_join import near_join
 from ngql.rules.order_by_distance import order_by_distance
 from ngql.rules.prune_columns import prune_columns
 from ngql.rules.push_filters import push_filters
+from ngql.rules.push_join_filters import push_join_filters
 from ngql.rules.push_limit import push_limit
 
 __all__ = ["RULES", "Rule", "optimize"]
@@ -24,6 +26,8 @@ Rule = Callable[[bound.Block], Any]
 
 RULES: tuple[Rule, ...] = (
     push_filters,
+    push_join_filters,
+    near_join,
     lookup,
     near_form,
     order_by_distance,

@@ -20,6 +20,7 @@ __all__ = [
     "Lookup",
     "Nearest",
     "Neighbors",
+    "Pairs",
     "Path",
     "Scan",
     "Stored",
@@ -59,6 +60,19 @@ class Nearest(Access):
     near: bound.Near
     within: bound.Expr | None = None
     """A bound that `filter` also checks, so one that is negative or NULL only means no row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs(Access):
+    """The pairs of tokens within a radius of each other: `a`, `b` (ids) and `distance`; `filter` is about a."""
+
+    radius: bound.Expr
+    """A bound to compare with, so one that is negative or NULL only means no pair."""
+    strict: bool
+    metric: bound.MetricSpec | None = None
+    filter_b: tuple[bound.Expr, ...] = ()
+    ids: str | None = None
+    """How the id of a compares with the id of b."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -280,6 +280,27 @@ class NaiveEngine:
             columns=columns,
         )
 
+    def join(
+        self, radius: float, *, strict: bool = False, filter_a: Any = None, filter_b: Any = None, metric: Any = None,
+        ids: str | None = None, columns: Any = None,
+    ) -> NaiveRelation:  # fmt: skip
+        metric = metric or self.metric()
+        if math.isnan(radius):
+            raise from_sqlstate("22003", "the radius is not a number")
+        if not any(metric[0]):
+            raise from_sqlstate("22P02", "the point has no live axis")
+        near, ordered = OPERATORS["<" if strict else "<="], None if ids is None else OPERATORS[ids]
+        on_the_right = self._rows("tokens", filter_b)
+        pairs = [
+            {"a": a["id"], "b": b["id"], "distance": distance(a["coords"], b["coords"], metric)}
+            for a in self._rows("tokens", filter_a)
+            for b in on_the_right
+            if ordered is None or ordered(a["id"], b["id"])
+        ]
+        pairs = [pair for pair in pairs if near(pair["distance"], radius)]
+        wanted = ["a", "b", "distance"] if columns is None else columns
+        return self._relation("tokens", pairs, wanted, "scan")
+
     def box(
         self, low: Any, high: Any, *, filter: Any = None, columns: Any = None, limit: int | None = None,
         offset: int = 0,

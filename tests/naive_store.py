@@ -20,7 +20,9 @@ Row = dict[str, Any]
 STAMP = pa.timestamp("us", tz="UTC")
 DICTIONARY = pa.dictionary(pa.int16(), pa.string())
 ARROW = {  # column -> (NGQL type, Arrow type); a column of one name has one type wherever it stands
-    **dict.fromkeys(("id", "source", "target", "activations", "connection", "query"), ("BIGINT", pa.int64())),
+    **dict.fromkeys(
+        ("id", "source", "target", "activations", "connection", "query", "a", "b"), ("BIGINT", pa.int64())
+    ),
     **dict.fromkeys(("key", "mutability"), ("TEXT", pa.string())),
     **dict.fromkeys(("weight", "confidence", "rigidity"), ("REAL", pa.float32())),
     **dict.fromkeys(("created_at", "updated_at", "last_activated_at"), ("TIMESTAMPTZ", STAMP)),

@@ -12,7 +12,7 @@ from ngql.ast import Span
 from ngql.engine import Engine
 from ngql.filters import filter_of
 from ngql.lower.costs import cost_metric, cost_of, metric_place
-from ngql.plan import Access, Boxed, Count, EngineQuery, Lookup, Nearest, Neighbors, Path, Scan
+from ngql.plan import Access, Boxed, Count, EngineQuery, Lookup, Nearest, Neighbors, Pairs, Path, Scan
 from ngql.program import CountCall, EngineCall, Projection
 from ngql.values import Late
 
@@ -83,6 +83,8 @@ def lower_access(access: Access, text: str) -> EngineCall:
         arguments.fixed["table"] = access.table
         arguments.add("filter", conditions, place)
         return arguments.call("count", access, text)
+    if isinstance(access, Pairs):
+        return _join(access, arguments, conditions, text)
     columns = _columns(access)
     if columns is not None:
         arguments.fixed["columns"] = columns
@@ -157,6 +159,41 @@ def _nearest(access: Nearest, arguments: _Arguments, conditions: Any, text: str)
         return arguments.call("within", access, text)
     _limits(access, arguments, "k")
     return arguments.call("nearest", access, text)
+
+
+def _join(access: Pairs, arguments: _Arguments, conditions: Any, text: str) -> EngineCall:
+    arguments.add("radius", _compared(access.radius), access.radius.span)
+    arguments.add("strict", access.strict, None, False)
+    arguments.add("filter_a", conditions, access.filter[0].span if access.filter else None)
+    arguments.add(
+        "filter_b", filter_of(access.filter_b), access.filter_b[0].span if access.filter_b else None
+    )
+    metric = values.metric(access.metric)
+    arguments.add("metric", metric, access.metric.span if access.metric else access.span)
+    arguments.reads += isinstance(metric, Late)
+    arguments.add("ids", access.ids, None)
+    if access.columns is not None:
+        arguments.fixed["columns"] = [name for name in ("a", "b", "distance") if name in access.columns]
+    return arguments.call("join", access, text)
+
+
+def _compared(limit: bound.Expr) -> Any:
+    """A bound as a distance compares with it: with NULL none does, and a number beyond all others is infinite."""
+
+    def widened(value: Any) -> float:
+        if value is None:
+            return -1.0
+        if value != value:
+            raise from_sqlstate("22003", "NaN cannot be compared with a distance")
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
+
+    read = values.constant(limit)
+    if isinstance(read, Late):
+        return Late(lambda engine, given: widened(read.read(engine, given)))
+    return widened(read)
 
 
 def _preselecting(limit: bound.Expr) -> Any:

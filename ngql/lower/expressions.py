@@ -213,7 +213,7 @@ class SqlExpressions:
         rounded = any(
             isinstance(arg, (bound.Column, bound.Operation)) and arg.type == types.REAL for arg in args
         )
-        if not rounded and not any(isinstance(arg, bound.Distance) for arg in args):
+        if not rounded and not any(_is_distance(arg) for arg in args):
             return [self.operand(arg) for arg in args]
         return [self._number(arg, rounded) if values.is_constant(arg) else self.operand(arg) for arg in args]
 
@@ -427,6 +427,13 @@ def _wrapped(made: exp.Expression) -> exp.Expression:
     needs = (exp.Binary, exp.Unary, exp.Between, exp.In, exp.AtTimeZone, exp.Escape, exp.Interval)
     plain = isinstance(made, (exp.Paren, exp.Dot))
     return exp.Paren(this=made) if isinstance(made, needs) and not plain else made
+
+
+def _is_distance(node: bound.Expr) -> bool:
+    """Whether it is a distance, or the column in which a search has it."""
+    if isinstance(node, bound.Column):
+        return node.name == "distance" and node.type == types.DOUBLE
+    return isinstance(node, bound.Distance)
 
 
 def _negated(made: exp.Expression, negated: bool) -> exp.Expression:

@@ -12,7 +12,7 @@ from ngql.catalog import INFORMATION
 from ngql.lower.access import lower_access, lower_engine_query
 from ngql.lower.expressions import SqlExpressions, cast, identifier
 from ngql.lower.information import information
-from ngql.plan import EngineQuery, Path, Stored
+from ngql.plan import EngineQuery, Pairs, Path, Stored
 from ngql.program import RowsInput, TailCall
 from ngql.statements import ROWS
 from ngql.values import Late
@@ -207,7 +207,8 @@ class TailQuery:
             if access.columns is None and not isinstance(access, Path):
                 measured = {"distance"} if source.near is not None else set()
                 access = replace(access, columns=tuple(name for name in named if name not in measured))
-            return self._input(access.table, lower_access(access, self._text), alias)
+            base = "pairs" if isinstance(access, Pairs) else access.table
+            return self._input(base, lower_access(access, self._text), alias)
         if access.table.startswith(ROWS):
             name = access.table.removeprefix(ROWS)
             return self._input(name, RowsInput(name), alias)

@@ -10,7 +10,7 @@ from ngql.filters import is_filter
 from ngql.plan import Boxed, Lookup, Nearest, Neighbors, Scan
 from ngql.rules.shape import with_source
 
-__all__ = ["kept_whole", "push_filters"]
+__all__ = ["kept_whole", "push_filters", "taken"]
 
 _TAKE_FILTERS = (Scan, Lookup, Nearest, Boxed, Neighbors)
 
@@ -18,17 +18,27 @@ _TAKE_FILTERS = (Scan, Lookup, Nearest, Boxed, Neighbors)
 def push_filters(block: bound.Block) -> bound.Block:
     """Push what can be; a source that an outer join may fill with NULLs keeps its terms above the join."""
     for source in tuple(kept_whole(block.source)):
-        access = source.access
-        if not isinstance(access, _TAKE_FILTERS) or access.limit is not None or access.offset is not None:
-            continue
-        terms = {id(term): _spelt_out(term, source) for term in block.where}
-        taken = tuple(new for new in terms.values() if _about(new, source) and is_filter(new, source))
-        if not taken:
-            continue
-        left = tuple(term for term in block.where if terms[id(term)] not in taken)
-        new = replace(source, access=replace(access, filter=(*access.filter, *taken)))
-        block = with_source(replace(block, where=left), source, new)
+        new, left = source, []
+        for term in block.where:
+            more = taken(term, new)
+            if more is None:
+                left.append(term)
+            else:
+                new = more
+        if new is not source:
+            block = with_source(replace(block, where=tuple(left)), source, new)
     return block
+
+
+def taken(term: bound.Expr, source: bound.AccessSource) -> bound.AccessSource | None:
+    """The source with a condition as one more of its filters, if the engine can evaluate that."""
+    access = source.access
+    if not isinstance(access, _TAKE_FILTERS) or access.limit is not None or access.offset is not None:
+        return None
+    term = _spelt_out(term, source)
+    if not (_about(term, source) and is_filter(term, source)):
+        return None
+    return replace(source, access=replace(access, filter=(*access.filter, term)))
 
 
 def kept_whole(source: bound.Source | None, nullable: bool = False) -> Iterator[bound.AccessSource]:

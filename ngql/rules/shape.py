@@ -7,7 +7,7 @@ from dataclasses import replace
 from ngql import bound, types
 from ngql.plan import Lookup, Scan, natural_order
 
-__all__ = ["keeps_rows", "only_source", "ordered_by_access", "resolved", "with_source"]
+__all__ = ["keeps_rows", "only_source", "ordered_by_access", "resolved", "with_leaf", "with_source"]
 
 _MANY_ROWS = frozenset({"unnest"})
 
@@ -46,14 +46,15 @@ def ordered_by_access(block: bound.Block, source: bound.AccessSource) -> bool:
 
 def with_source(block: bound.Block, old: bound.AccessSource, new: bound.AccessSource) -> bound.Block:
     """The block with one source of its FROM replaced."""
+    return block if block.source is None else replace(block, source=with_leaf(block.source, old, new))
 
-    def change(source: bound.Source | None) -> bound.Source | None:
-        if source is old:
-            return new
-        if isinstance(source, bound.Join):
-            left, right = change(source.left), change(source.right)
-            assert left is not None and right is not None
+
+def with_leaf(source: bound.Source, old: bound.AccessSource, new: bound.AccessSource) -> bound.Source:
+    """A join with one of its sources replaced; what it is not part of stays the same."""
+    if source is old:
+        return new
+    if isinstance(source, bound.Join):
+        left, right = with_leaf(source.left, old, new), with_leaf(source.right, old, new)
+        if left is not source.left or right is not source.right:
             return replace(source, left=left, right=right)
-        return source
-
-    return replace(block, source=change(block.source))
+    return source

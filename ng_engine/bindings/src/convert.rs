@@ -297,7 +297,8 @@ fn value(item: &Bound<'_, PyAny>) -> PyResult<Value> {
         .map_err(|_| raise(item.py(), &Error::type_mismatch("a column cannot be compared with a value of this type")))
 }
 
-fn op(name: &str) -> Option<Op> {
+/// A comparison by its sign.
+pub(crate) fn op(name: &str) -> Option<Op> {
     Some(match name {
         "=" => Op::Eq,
         "<>" => Op::Ne,

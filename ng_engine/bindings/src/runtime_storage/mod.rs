@@ -3,6 +3,7 @@
 mod cdna;
 mod connections;
 mod graph;
+mod join;
 mod search;
 mod store;
 mod tokens;

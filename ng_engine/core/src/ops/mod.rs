@@ -4,6 +4,7 @@ pub mod r#box;
 mod candidates;
 pub mod components;
 pub mod ingest;
+pub mod join;
 pub mod lookup;
 pub mod mutate;
 pub mod nearest;

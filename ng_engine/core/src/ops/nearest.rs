@@ -118,6 +118,23 @@ impl<'a> Ready<'a> {
         passing.map(|row| (self.metric.distance(&self.snapshot.coords(*row), query), *row))
     }
 
+    /// Whether every token passes.
+    pub(super) fn takes_all(&self) -> bool {
+        self.filter.is_all() && self.exclude.is_none()
+    }
+
+    /// Rows that no tree has in their place, deleted ones among them.
+    pub(super) fn loose_rows(&self) -> impl Iterator<Item = u32> {
+        let forest = &self.snapshot.spatial;
+        forest.stale().iter().chain(forest.covered()..self.snapshot.tokens.extent())
+    }
+
+    /// How many these are.
+    pub(super) fn loose(&self) -> usize {
+        let forest = &self.snapshot.spatial;
+        forest.stale().len() as usize + (self.snapshot.tokens.extent() - forest.covered()) as usize
+    }
+
     pub(super) fn id(&self, row: u32) -> u64 {
         self.snapshot.tokens.id(row)
     }

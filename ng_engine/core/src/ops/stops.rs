@@ -7,6 +7,7 @@ use arrow_schema::{DataType, Field};
 
 use super::r#box::within_box;
 use super::components::components;
+use super::join::{Join, join};
 use super::lookup::lookup;
 use super::nearest::{Search, nearest, nearest_batch};
 use super::neighbors::{Walk, neighbors};
@@ -115,6 +116,15 @@ fn reads() -> Vec<(&'static str, u64, Read)> {
         ("nearest of many", 64, Box::new(move |view| rows(nearest_batch(view, &many, &all(Some(3)))))),
         ("within of many", 64, Box::new(move |view| rows(within_batch(view, &more, 0.1, &Search::default())))),
         ("box", 3, Box::new(|view| rows(within_box(view, &[0.0; 8], &[0.9; 8], &Scan::default())))),
+        ("join", 200, Box::new(|view| rows(join(view, &Join { radius: 0.01, ..Join::default() })))),
+        (
+            "join of few",
+            60,
+            Box::new(|view| {
+                let few = Predicate::Compare(Op::Le, "id".to_owned(), Value::Int(100));
+                rows(join(view, &Join { radius: 0.01, a: Some(&few), ..Join::default() }))
+            }),
+        ),
         ("scan", 4, Box::new(filtered(None))),
         (
             "scan of connections",
@@ -272,6 +282,10 @@ fn an_answer_that_is_too_large_is_refused() {
     let everything = Scan { limit: Some(usize::MAX), ..Scan::default() };
     assert_eq!(scan(&roomy(1000), TableKind::Tokens, &everything).err().unwrap().sqlstate, "53200");
     assert_eq!(neighbors(&roomy(1000), &[TokenRef::Id(1)], &walk(u32::MAX)).err().unwrap().sqlstate, "53200");
+    let near = Join { radius: 1e-3, ..Join::default() };
+    assert_eq!(join(&roomy(1 << 20), &near).err().unwrap().sqlstate, "53200");
+    let pairs = join(&roomy(8 << 20), &near).unwrap().len();
+    assert!(pairs >= TOKENS as usize, "{pairs}");
     let route = Route { via: None, max_depth: None, direction: Direction::Out, cost: None, metric: None };
     let far = path(&roomy(1000), &TokenRef::Id(1), &TokenRef::Id(TOKENS), &route);
     assert_eq!(far.err().unwrap().sqlstate, "53200");

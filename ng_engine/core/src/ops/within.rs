@@ -21,10 +21,33 @@ pub(super) fn all(ready: &Ready<'_>, query: &Point, radius: f64, work: &mut spat
         }
         return hits;
     }
+    in_trees(ready, query, radius, &mut hits, work);
+    beside_trees(ready, query, radius, &mut hits, work);
+    hits
+}
+
+/// The hits among the rows that are where a tree says.
+pub(super) fn in_trees(
+    ready: &Ready<'_>,
+    query: &Point,
+    radius: f64,
+    hits: &mut Vec<Hit>,
+    work: &mut spatial::Work<'_>,
+) {
     for planted in ready.trees() {
         let (mut passes, mut id) = (|row| ready.passes(row, true), |row| ready.id(row));
-        planted.tree.within(ready.metric, query, radius, &mut passes, &mut id, &mut hits, work);
+        planted.tree.within(ready.metric, query, radius, &mut passes, &mut id, hits, work);
     }
+}
+
+/// The hits among all others, which are looked at one by one.
+pub(super) fn beside_trees(
+    ready: &Ready<'_>,
+    query: &Point,
+    radius: f64,
+    hits: &mut Vec<Hit>,
+    work: &mut spatial::Work<'_>,
+) {
     for (row, point) in ready.moved() {
         if work.row() {
             break;
@@ -36,9 +59,8 @@ pub(super) fn all(ready: &Ready<'_>, query: &Point, radius: f64, work: &mut spat
     }
     ready.unindexed(|points, first| {
         let (mut passes, mut id) = (|row| ready.passes(row, false), |row| ready.id(row));
-        scan_within(points, first, ready.metric, query, radius, &mut passes, &mut id, &mut hits, work);
+        scan_within(points, first, ready.metric, query, radius, &mut passes, &mut id, hits, work);
     });
-    hits
 }
 
 /// Every token within `search.radius`, nearest first: its columns and `distance`.

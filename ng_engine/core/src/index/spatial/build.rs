@@ -17,13 +17,16 @@ const FORK: usize = 128;
 /// Row numbers of a leaf's points.
 pub(super) type Rows = [u32; LEAF];
 
-/// Sorts the points into leaves.
-pub(super) fn leaves(mut points: Vec<(u32, Point)>) -> (Vec<Leaf>, Vec<Rows>) {
+/// Says that the tree is not wanted any more; asked from every thread.
+pub(super) type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// Sorts the points into leaves; once stopped, into no order at all.
+pub(super) fn leaves(mut points: Vec<(u32, Point)>, stop: Stop<'_>) -> (Vec<Leaf>, Vec<Rows>) {
     let count = points.len().div_ceil(LEAF);
     let mut leaves = vec![Leaf([[0.0; LEAF]; AXES]); count];
     let mut rows = vec![[0; LEAF]; count];
     if count > 0 {
-        divide(&mut points, &mut leaves, &mut rows);
+        divide(&mut points, &mut leaves, &mut rows, stop);
     }
     (leaves, rows)
 }
@@ -46,10 +49,13 @@ pub(super) fn levels(leaves: &[Leaf]) -> Vec<Level> {
     levels
 }
 
-fn divide(points: &mut [(u32, Point)], leaves: &mut [Leaf], rows: &mut [Rows]) {
+fn divide(points: &mut [(u32, Point)], leaves: &mut [Leaf], rows: &mut [Rows], stop: Stop<'_>) {
     let count = leaves.len();
     if count == 1 {
         return fill(points, &mut leaves[0], &mut rows[0]);
+    }
+    if count >= FORK && stop() {
+        return;
     }
     let left = left_part(count);
     let axis = widest(points);
@@ -58,10 +64,10 @@ fn divide(points: &mut [(u32, Point)], leaves: &mut [Leaf], rows: &mut [Rows]) {
     let (leaves, leaves_right) = leaves.split_at_mut(left);
     let (rows, rows_right) = rows.split_at_mut(left);
     if count < FORK {
-        divide(points, leaves, rows);
-        divide(points_right, leaves_right, rows_right);
+        divide(points, leaves, rows, stop);
+        divide(points_right, leaves_right, rows_right, stop);
     } else {
-        rayon::join(|| divide(points, leaves, rows), || divide(points_right, leaves_right, rows_right));
+        rayon::join(|| divide(points, leaves, rows, stop), || divide(points_right, leaves_right, rows_right, stop));
     }
 }
 

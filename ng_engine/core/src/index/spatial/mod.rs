@@ -28,6 +28,8 @@ mod sieve;
 mod topk;
 mod work;
 
+use crate::cancel::Cancel;
+use crate::error::Result;
 use crate::metric::{AXES, Metric, Point};
 use build::Rows;
 use kernel::{Group, LEAF, Leaf};
@@ -55,8 +57,18 @@ pub struct Tree {
 impl Tree {
     /// Builds a tree in `n log n` time on the current rayon pool. Coordinates must be finite.
     pub fn build(points: Vec<(u32, Point)>) -> Self {
+        Self::over(points, &|| false)
+    }
+
+    /// The same, unless it is cancelled meanwhile.
+    pub fn build_unless(points: Vec<(u32, Point)>, cancel: &Cancel) -> Result<Self> {
+        let tree = Self::over(points, &|| cancel.poll().is_err());
+        cancel.check().map(|()| tree)
+    }
+
+    fn over(points: Vec<(u32, Point)>, stop: build::Stop<'_>) -> Self {
         let len = points.len();
-        let (leaves, rows) = build::leaves(points);
+        let (leaves, rows) = build::leaves(points, stop);
         let levels = build::levels(&leaves);
         let mut reach = 0.0f32;
         if let Some(group) = levels.last().and_then(|level| level.groups.first()) {
@@ -84,6 +96,11 @@ impl Tree {
     pub fn memory(&self) -> usize {
         let groups: usize = self.levels.iter().map(|level| level.groups.len()).sum();
         size_of::<Self>() + self.leaves.len() * (size_of::<Leaf>() + size_of::<Rows>()) + groups * size_of::<Group>()
+    }
+
+    /// The rows covered, those of a leaf one after the other, and of leaves that lie near each other.
+    pub fn rows(&self) -> impl Iterator<Item = u32> {
+        self.rows.iter().enumerate().flat_map(|(leaf, rows)| rows[..self.leaf_len(leaf)].iter().copied())
     }
 
     /// Feeds `top` with every row which belongs among its best.
