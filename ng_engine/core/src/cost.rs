@@ -1,10 +1,14 @@
 //! What a hop costs: an expression over a connection and its two ends, told by the caller in names, compiled once
 //! against a snapshot, then asked hop by hop.
 
+mod bound;
+
 use crate::columns::{Cell, Column, TableKind, cell, column};
 use crate::error::{Error, Result};
 use crate::metric::{Metric, Point};
 use crate::snapshot::Snapshot;
+
+pub use bound::{Floor, KEPT_BACK, unrounded};
 
 /// An end of a hop, in the direction in which it is walked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,9 @@ pub mod neighbors;
 mod order;
 pub mod pagerank;
 pub mod path;
+pub mod paths;
 pub mod scan;
+pub mod spread;
 #[cfg(test)]
 mod stops;
 pub mod within;
