@@ -268,6 +268,63 @@ class RuntimeGraphStorage:
         )
         return Result.of(rows, self._database.tail, began)
 
+    def spread(
+        self,
+        seeds: Token | Sequence[Token] | Mapping[Token, float],
+        *,
+        via: str | Sequence[str] | None = None,
+        direction: Direction = "out",
+        steps: int = 3,
+        decay: float = 0.6,
+        threshold: float = 0.0,
+        limit: int | None = None,
+    ) -> Result:
+        """Spreading activation: what comes of some tokens' activation to those connected with them.
+
+        In every step a token passes on `decay` times what has just come to it, to each connection its share: its
+        strength, weight · confidence, in proportion to the strengths of all that are followed from the token (their
+        absolute values: a negative weight inhibits). With xₜ what comes in step t, and x₀ what the seeds are given::
+
+            xₜ(v) = Σ decay · xₜ₋₁(u) · strength(u→v) / Σ |strength(u→·)|        activation = x₀ + x₁ + … + x_steps
+
+        Args:
+            seeds: tokens that begin with an activation of 1, or with what a dict says.
+            via: the connection type to follow, or several; all by default.
+            direction: follow connections ``"out"``, ``"in"`` or ``"both"`` ways.
+            steps: how often what came is passed on.
+            decay: how much of it is passed on, 0 ≤ decay ≤ 1.
+            threshold: less than this, of either sign, is not passed on.
+            limit: so many tokens at the most, the most active.
+
+        Returns:
+            Tokens that activation came to, the seeds among them, with ``activation``: the most active first, then by id.
+
+        Raises:
+            DataError: 22003, decay, threshold or an activation is out of its range; 22023, a token is a seed twice,
+                with different activations.
+            ProgrammingError: 42704, there is no such token or type.
+
+        Example:
+            >>> import neurograph as ng
+            >>> db = ng.connect()
+            >>> ids = db.tokens.create_many([{"key": key, "coords": [0.0] * 8} for key in "abc"])
+            >>> _ = db.connections.create_many({"source": ["a", "a"], "target": ["b", "c"], "weight": [3, 1]})
+            >>> [(row["key"], round(row["activation"], 3)) for row in db.graph.spread("a").dicts()]
+            [('a', 1.0), ('b', 0.45), ('c', 0.15)]
+            >>> db.close()
+        """
+        began = perf_counter()
+        rows = self._database.engine.spread(
+            seeds,
+            via=_types(via),
+            direction=direction,
+            steps=steps,
+            decay=decay,
+            threshold=threshold,
+            limit=limit,
+        )
+        return Result.of(rows, self._database.tail, began)
+
     def components(self, *, via: str | Sequence[str] | None = None) -> Result:
         """Which tokens hang together, whichever way the connections between them point.
 

@@ -352,8 +352,35 @@ class RuntimeStorage:
         """How often a random walker is at each token: id, score."""
     def components(self, *, via: Sequence[str] | None = None) -> Relation:
         """Tokens that hang together: id, component (the least id in it)."""
-    def paths(self, source: _Token, target: _Token, k: int = 1, **options: Any) -> Relation:
-        """Not supported yet: 0A000."""
+    def paths(
+        self,
+        source: _Token,
+        target: _Token,
+        k: int | None = 1,
+        *,
+        via: Sequence[str] | None = None,
+        max_depth: int | None = None,
+        direction: _Direction = "out",
+        cost: _Cost | None = None,
+        metric: _Metric | None = None,
+    ) -> Relation:
+        """The k ways of the fewest hops, or with `cost` the cheapest, that come to no token twice: path, step, id, key, type,
+        connection, cost; by cost, hops, ids of the connections. `k=None`: all that have as few hops, or cost as little, as
+        the first."""
+    def spread(
+        self,
+        seeds: _Token | Iterable[_Token] | Mapping[_Token, float],
+        *,
+        via: Sequence[str] | None = None,
+        direction: _Direction = "out",
+        steps: int | None = None,
+        decay: float | None = None,
+        threshold: float | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Relation:
+        """What comes of the seeds' activation (1 unless given) to the tokens around, plus `activation`, by it falling and id."""
 
     def get_cdna_config(self) -> dict[str, Any]:
         """The profile in force."""

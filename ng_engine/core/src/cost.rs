@@ -1,6 +1,8 @@
 //! What a hop costs: an expression over a connection and its two ends, told by the caller in names, compiled once
 //! against a snapshot, then asked hop by hop.
 
+mod bound;
+
 use crate::columns::{Column, TableKind, column};
 use crate::connection::Connection;
 use crate::error::{Error, Result};
@@ -9,6 +11,8 @@ use crate::metric::{Metric, Point};
 use crate::segment::Record;
 use crate::snapshot::Snapshot;
 use crate::token::Token;
+
+pub use bound::{Floor, KEPT_BACK, unrounded};
 
 /// An end of a hop, in the direction in which it is walked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +76,8 @@ pub enum Expression {
 /// An expression whose names are resolved.
 enum Node<'a> {
     Number(f64),
-    Connection(Numbers<'a, Connection>),
-    Token(End, Numbers<'a, Token>),
+    Connection(Column, Numbers<'a, Connection>),
+    Token(End, Column, Numbers<'a, Token>),
     Distance(Place, Place),
     Unary(Unary, Box<Node<'a>>),
     Binary(Binary, Box<Node<'a>>, Box<Node<'a>>),
@@ -124,8 +128,8 @@ impl<'a> Cost<'a> {
     fn fetch_node(&self, node: &Node<'_>, rows: Rows) {
         match node {
             Node::Number(_) => {}
-            Node::Connection(column) => column.fetch(rows.connection),
-            Node::Token(end, column) => column.fetch(rows.end(*end)),
+            Node::Connection(_, column) => column.fetch(rows.connection),
+            Node::Token(end, _, column) => column.fetch(rows.end(*end)),
             Node::Distance(a, b) => [a, b].into_iter().for_each(|place| {
                 if let Place::End(end) = place {
                     self.coords.fetch(rows.end(*end));
@@ -156,8 +160,8 @@ impl<'a> Cost<'a> {
     fn value(&self, node: &Node<'_>, rows: Rows) -> f64 {
         match node {
             Node::Number(number) => *number,
-            Node::Connection(column) => column.get(rows.connection),
-            Node::Token(end, column) => column.get(rows.end(*end)),
+            Node::Connection(_, column) => column.get(rows.connection),
+            Node::Token(end, _, column) => column.get(rows.end(*end)),
             Node::Distance(a, b) => self.metric.distance(&self.place(a, rows), &self.place(b, rows)),
             Node::Unary(function, a) => function.apply(self.value(a, rows)),
             Node::Binary(function, a, b) => function.apply(self.value(a, rows), self.value(b, rows)),
@@ -284,11 +288,11 @@ fn compile<'a>(expression: &Expression, snapshot: &'a Snapshot) -> Result<Node<'
         Expression::Number(number) => Node::Number(*number),
         Expression::Connection(name) => {
             let column = known(TableKind::Connections, name)?;
-            Node::Connection(connection_numbers(snapshot, column).ok_or_else(|| no_number(name))?)
+            Node::Connection(column, connection_numbers(snapshot, column).ok_or_else(|| no_number(name))?)
         }
         Expression::Token(end, name) => {
             let column = known(TableKind::Tokens, name)?;
-            Node::Token(*end, token_numbers(snapshot, column).ok_or_else(|| no_number(name))?)
+            Node::Token(*end, column, token_numbers(snapshot, column).ok_or_else(|| no_number(name))?)
         }
         Expression::Distance(a, b) => Node::Distance(*a, *b),
         Expression::Unary(function, a) => Node::Unary(*function, Box::new(compile(a, snapshot)?)),

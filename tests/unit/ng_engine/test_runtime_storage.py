@@ -738,7 +738,6 @@ class TestTransactions:
         ("bootstrap", ("vectors.txt",)),
         ("query", ("text",)),
         ("feedback", (1, "positive")),
-        ("paths", (1, 2, 3)),
     ],
 )
 def test_what_is_not_built_says_so(storage: RuntimeStorage, method: str, arguments: tuple[Any, ...]) -> None:

@@ -12,7 +12,9 @@ pub mod neighbors;
 mod order;
 pub mod pagerank;
 pub mod path;
+pub mod paths;
 pub mod scan;
+pub mod spread;
 #[cfg(test)]
 mod stops;
 mod walk;

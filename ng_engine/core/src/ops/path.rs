@@ -1,5 +1,6 @@
 //! `path`: a way of the fewest hops from one token to another, searched from both ends; or the cheapest one.
 
+mod astar;
 mod cheapest;
 
 use std::ops::ControlFlow::{Break, Continue};
@@ -127,9 +128,12 @@ pub fn path(view: &View, source: &TokenRef, target: &TokenRef, route: &Route<'_>
     let mut work = Work::default();
     let metric = route.metric.unwrap_or(&view.metric);
     let cost = route.cost.map(|cost| Cost::compile(cost, snapshot, metric)).transpose()?;
-    let way = match &cost {
-        None => shortest(view, (from, to), &via, route, &mut work)?,
-        Some(cost) => cheapest::cheapest(view, (from, to), &via, route, cost, &mut work)?,
+    let floor = cost.as_ref().filter(|_| route.max_depth.is_none()).and_then(|cost| cost.floor(to));
+    let access = if floor.is_some() { "adjacency, A*" } else { "adjacency" };
+    let way = match (&cost, &floor) {
+        (None, _) => shortest(view, (from, to), &via, route, &mut work)?,
+        (Some(cost), Some(floor)) => astar::astar(view, (from, to), &via, route, (cost, floor), &mut work)?,
+        (Some(cost), None) => cheapest::cheapest(view, (from, to), &via, route, cost, &mut work)?,
     };
     let way = way.unwrap_or_default();
     let mut costs = vec![0.0; way.len()];
@@ -145,5 +149,5 @@ pub fn path(view: &View, source: &TokenRef, target: &TokenRef, route: &Route<'_>
     ];
     let rows = Rows::List(way.into_iter().map(|(row, _)| row).collect());
     let wanted = COLUMNS.map(str::to_owned);
-    Ok(Relation::new(snapshot.clone(), TableKind::Tokens, rows, extras, Some(&wanted))?.found("adjacency", work))
+    Ok(Relation::new(snapshot.clone(), TableKind::Tokens, rows, extras, Some(&wanted))?.found(access, work))
 }
