@@ -210,6 +210,18 @@ class RuntimeGraphStorage:
         Raises:
             Error: as `path`.
             DataError: 22023, k is less than 1.
+
+        Example:
+            >>> import neurograph as ng
+            >>> db = ng.connect()
+            >>> ids = db.tokens.create_many([{"key": key, "coords": [0.0] * 8} for key in "abc"])
+            >>> _ = db.connections.create_many(
+            ...     {"source": ["a", "a", "b"], "target": ["c", "b", "c"], "weight": [5.0, 1.0, 1.0]}
+            ... )
+            >>> rows = db.graph.paths("a", "c", 2, cost="e.weight").dicts()
+            >>> [(row["path"], row["key"], row["cost"]) for row in rows]
+            [(1, 'a', 0.0), (1, 'b', 1.0), (1, 'c', 2.0), (2, 'a', 0.0), (2, 'c', 5.0)]
+            >>> db.close()
         """
         if cost is not None:
             values = {"ng_source": source, "ng_target": target, "ng_depth": max_depth, "ng_k": k}

@@ -30,9 +30,7 @@ def test_there_is_something_to_compare() -> None:
 
 
 @pytest.mark.parametrize(("protocol", "offered", "name"), MEMBERS)
-def test_member(protocol: type, offered: object, name: str, request: pytest.FixtureRequest) -> None:
-    if name == "paths" and isinstance(offered, RuntimeStorage):
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the native engine has no k paths yet"))
+def test_member(protocol: type, offered: object, name: str) -> None:
     wanted = inspect.getattr_static(protocol, name)
     member = getattr(offered, name)
     if not isinstance(wanted, property):

@@ -127,15 +127,8 @@ def test_there_are_files() -> None:
 @pytest.mark.parametrize("kind", ["naive", "naive-without-rules", "native", "sdk", "file"])
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HERE)))
 def test_file(
-    path: Path,
-    kind: str,
-    tail: Tail,
-    tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
+    path: Path, kind: str, tail: Tail, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    if path.name == "paths.ngt" and not kind.startswith("naive"):
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the native engine has no k paths yet"))
     store = tmp_path_factory.mktemp("store")
     records = list(read(path))
     assert records

@@ -44,7 +44,6 @@ def test_parameters_and_profiles(roads: ng.Database) -> None:
     assert way(roads, cost="u.coords <-> v.coords", max_depth=1, profile="explorer")[-1][1] == 3.0
 
 
-@pytest.mark.xfail(strict=True, reason="the native engine has no k paths yet")
 def test_the_cheapest_ways(roads: ng.Database) -> None:
     def ways(k: int, **options: Any) -> list[tuple[int, str, float]]:
         return [
