@@ -364,9 +364,11 @@ class RuntimeStorage:
         cost: _Cost | None = None,
         metric: _Metric | None = None,
     ) -> Relation:
-        """The k ways of the fewest hops, or with `cost` the cheapest, that come to no token twice: path, step, id, key, type,
-        connection, cost; by cost, hops, ids of the connections. `k=None`: all that have as few hops, or cost as little, as
-        the first."""
+        """The k ways of the fewest hops, or with `cost` the cheapest, that come to no token twice.
+
+        Columns path, step, id, key, type, connection, cost; by cost, hops, ids of the connections. `k=None`: all that
+        have as few hops, or cost as little, as the first.
+        """
     def spread(
         self,
         seeds: _Token | Iterable[_Token] | Mapping[_Token, float],
@@ -380,7 +382,10 @@ class RuntimeStorage:
         offset: int | None = None,
         columns: Sequence[str] | None = None,
     ) -> Relation:
-        """What comes of the seeds' activation (1 unless given) to the tokens around, plus `activation`, by it falling and id."""
+        """What comes of the seeds' activation (1 unless given) to the tokens around.
+
+        A token's columns and `activation`, by it falling, then id.
+        """
 
     def get_cdna_config(self) -> dict[str, Any]:
         """The profile in force."""

@@ -73,9 +73,8 @@ fn left(
     mut level: Vec<u32>,
     found: &mut Vec<(Hop, f64)>,
 ) -> Result<Levels> {
-    let mut to_go = level.first().and_then(|row| left.get(row)).copied().unwrap_or(0);
-    for depth in (0..ahead.depth).rev() {
-        to_go += 1;
+    let met = level.first().and_then(|row| left.get(row)).copied().unwrap_or(0);
+    for (to_go, depth) in (met + 1..).zip((0..ahead.depth).rev()) {
         let mut before = Vec::new();
         for row in level {
             walker.hops(row, true, found)?;
