@@ -203,7 +203,8 @@ class RuntimeGraphStorage:
             limit: so many tokens at the most, the most active.
 
         Returns:
-            Tokens that activation came to, the seeds among them, with ``activation``: the most active first, then by id.
+            Tokens that activation came to, the seeds among them, with ``activation``: the most active first, then by
+            id.
 
         Raises:
             DataError: 22003, decay, threshold or an activation is out of its range; 22023, a token is a seed twice,

@@ -346,9 +346,11 @@ class RuntimeStorage:
         cost: _Cost | None = None,
         metric: _Metric | None = None,
     ) -> Relation:
-        """The k ways of the fewest hops, or with `cost` the cheapest, that come to no token twice: path, step, id, key, type,
-        connection, cost; by cost, hops, ids of the connections. `k=None`: all that have as few hops, or cost as little, as
-        the first."""
+        """The k ways of the fewest hops, or with `cost` the cheapest, that come to no token twice, in order.
+
+        Columns path, step, id, key, type, connection, cost; by cost, then hops, then the ids of the connections.
+        `k=None` is all ways that have as few hops, or cost as little, as the first; too many steps are 54000.
+        """
     def spread(
         self,
         seeds: _Token | Iterable[_Token] | Mapping[_Token, float],
@@ -362,7 +364,7 @@ class RuntimeStorage:
         offset: int | None = None,
         columns: Sequence[str] | None = None,
     ) -> Relation:
-        """What comes of the seeds' activation (1 unless given) to the tokens around, plus `activation`, by it falling and id."""
+        """What comes of the seeds' activation, 1 unless given, to tokens: plus `activation`, by it falling, then id."""
 
     def get_cdna_config(self) -> dict[str, Any]:
         """The profile in force."""

@@ -108,7 +108,9 @@ def test_as_told(
     options["threshold"] = threshold
     found = storage.spread(seeds, columns=["id", "activation"], **options).rows()
     assert found == naive(storage, seeds, **options)
-    assert storage.spread(seeds, columns=["id", "activation"], limit=3, offset=1, **options).rows() == found[1:4]
+    assert (
+        storage.spread(seeds, columns=["id", "activation"], limit=3, offset=1, **options).rows() == found[1:4]
+    )
     assert sum(abs(x) for _, x in found) <= sum(map(abs, seeds.values())) * (steps + 1) * (1 + 1e-9)
 
 

@@ -43,7 +43,7 @@ impl Cost<'_> {
         // only straight axes keep to the triangle inequality.
         let straight = |axis: usize| if self.metric.period()[axis] == 0.0 { self.metric.scale()[axis] } else { 0.0 };
         let metric = Metric::new(std::array::from_fn(straight), [0.0; AXES]);
-        (slope > 0.0 && metric.live_axes() > 0).then(|| Floor { slope: slope * (1.0 - KEPT_BACK), metric, place })
+        (slope > 0.0 && metric.live_axes() > 0).then_some(Floor { slope: slope * (1.0 - KEPT_BACK), metric, place })
     }
 
     fn bound(&self, node: &Node) -> Bound {
@@ -125,8 +125,9 @@ impl Bound {
         if self.high.is_nan() {
             self.high = f64::INFINITY;
         }
-        if self.low >= 0.0 && !(self.slope >= 0.0) {
-            self.slope = 0.0;
+        if self.low >= 0.0 {
+            // Not NaN either.
+            self.slope = self.slope.max(0.0);
         }
         if self.slope >= 0.0 {
             self.low = self.low.max(0.0);
