@@ -364,10 +364,10 @@ class RuntimeStorage:
         cost: _Cost | None = None,
         metric: _Metric | None = None,
     ) -> Relation:
-        """The k ways of the fewest hops, or with `cost` the cheapest, that come to no token twice.
+        """The k ways of the fewest hops, or with `cost` the cheapest, that come to no token twice, in order.
 
-        Columns path, step, id, key, type, connection, cost; by cost, hops, ids of the connections. `k=None`: all that
-        have as few hops, or cost as little, as the first.
+        Columns path, step, id, key, type, connection, cost; by cost, then hops, then the ids of the connections.
+        `k=None` is all ways that have as few hops, or cost as little, as the first; too many steps are 54000.
         """
     def spread(
         self,

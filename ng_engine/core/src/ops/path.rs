@@ -128,11 +128,12 @@ pub fn path(view: &View, source: &TokenRef, target: &TokenRef, route: &Route<'_>
     let mut work = Work::default();
     let metric = route.metric.unwrap_or(&view.metric);
     let cost = route.cost.map(|cost| Cost::compile(cost, snapshot, metric)).transpose()?;
-    let floor = cost.as_ref().filter(|_| route.max_depth.is_none()).and_then(|cost| cost.floor(to));
-    let access = if floor.is_some() { "adjacency, A*" } else { "adjacency" };
-    let way = match (&cost, &floor) {
+    let by_distance = cost.as_ref().filter(|_| route.max_depth.is_none());
+    let floors = by_distance.and_then(|cost| Some([cost.floor(to)?, cost.floor(from)?]));
+    let access = if floors.is_some() { "adjacency, A*" } else { "adjacency" };
+    let way = match (&cost, floors) {
         (None, _) => shortest(view, (from, to), &via, route, &mut work)?,
-        (Some(cost), Some(floor)) => astar::astar(view, (from, to), &via, route, (cost, floor), &mut work)?,
+        (Some(cost), Some(floors)) => astar::astar(view, (from, to), &via, route, (cost, floors), &mut work)?,
         (Some(cost), None) => cheapest::cheapest(view, (from, to), &via, route, cost, &mut work)?,
     };
     let way = way.unwrap_or_default();

@@ -13,7 +13,9 @@ use super::nearest::{Search, nearest, nearest_batch};
 use super::neighbors::{Walk, neighbors};
 use super::pagerank::{Ranking, pagerank};
 use super::path::{Route, path};
+use super::paths::paths;
 use super::scan::{Scan, bounds, count, list, scan};
+use super::spread::{Spreading, spread};
 use super::within::{within, within_batch};
 use super::{View, mutate};
 use crate::batch::Relation;
@@ -21,6 +23,7 @@ use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::columns::TableKind;
 use crate::commit::Working;
+use crate::cost::{End, Expression, Place};
 use crate::error::Result;
 use crate::filter::{Op, Predicate, Value};
 use crate::guardian;
@@ -92,6 +95,37 @@ fn walk<'a>(most: u32) -> Walk<'a> {
         columns: None,
     }
 }
+
+fn route(cost: Option<&Expression>) -> Route<'_> {
+    Route { via: None, max_depth: None, direction: Direction::Out, cost, metric: None }
+}
+
+fn hop() -> Expression {
+    Expression::Distance(Place::End(End::From), Place::End(End::To))
+}
+
+fn way_round(view: &View, cost: Option<&Expression>) -> Result<Relation> {
+    path(view, &TokenRef::Id(1), &TokenRef::Id(TOKENS), &route(cost))
+}
+
+fn ways_round(view: &View, k: Option<usize>, cost: Option<&Expression>) -> Result<Relation> {
+    paths(view, &TokenRef::Id(1), &TokenRef::Id(TOKENS), k, &route(cost))
+}
+
+fn everywhere() -> Vec<(TokenRef, f64)> {
+    (1..=TOKENS).map(|id| (TokenRef::Id(id), 1.0)).collect()
+}
+
+const SPREADING: Spreading<'_> = Spreading {
+    via: None,
+    direction: Direction::Out,
+    steps: 3,
+    decay: 0.6,
+    threshold: 0.0,
+    limit: None,
+    offset: 0,
+    columns: None,
+};
 
 type Read = Box<dyn Fn(&View) -> Result<usize>>;
 
@@ -165,14 +199,12 @@ fn reads() -> Vec<(&'static str, u64, Read)> {
                 rows(neighbors(view, &[TokenRef::Id(1)], &walk))
             }),
         ),
-        (
-            "path",
-            20,
-            Box::new(|view| {
-                let route = Route { via: None, max_depth: None, direction: Direction::Out, cost: None, metric: None };
-                rows(path(view, &TokenRef::Id(1), &TokenRef::Id(TOKENS), &route))
-            }),
-        ),
+        ("path", 20, Box::new(|view| rows(way_round(view, None)))),
+        ("path by distance", 10, Box::new(|view| rows(way_round(view, Some(&hop()))))),
+        ("paths", 40, Box::new(|view| rows(ways_round(view, Some(3), None)))),
+        ("paths by distance", 40, Box::new(|view| rows(ways_round(view, Some(3), Some(&hop()))))),
+        ("all shortest", 20, Box::new(|view| rows(ways_round(view, None, None)))),
+        ("spread", 60, Box::new(|view| rows(spread(view, &everywhere(), &SPREADING)))),
         ("validate", 22, Box::new(|view| guardian::validate(&view.snapshot, &view.cancel).map(|()| 1))),
     ]
 }
@@ -286,7 +318,13 @@ fn an_answer_that_is_too_large_is_refused() {
     assert_eq!(join(&roomy(1 << 20), &near).err().unwrap().sqlstate, "53200");
     let pairs = join(&roomy(8 << 20), &near).unwrap().len();
     assert!(pairs >= TOKENS as usize, "{pairs}");
-    let route = Route { via: None, max_depth: None, direction: Direction::Out, cost: None, metric: None };
-    let far = path(&roomy(1000), &TokenRef::Id(1), &TokenRef::Id(TOKENS), &route);
-    assert_eq!(far.err().unwrap().sqlstate, "53200");
+    for cost in [None, Some(&hop())] {
+        assert_eq!(way_round(&roomy(1000), cost).err().unwrap().sqlstate, "53200");
+        for k in [None, Some(2)] {
+            assert_eq!(ways_round(&roomy(1000), k, cost).err().unwrap().sqlstate, "53200");
+            assert!(ways_round(&roomy(8 << 20), k, cost).is_ok());
+        }
+    }
+    assert_eq!(spread(&roomy(1000), &everywhere(), &SPREADING).err().unwrap().sqlstate, "53200");
+    assert!(spread(&roomy(4 << 20), &everywhere(), &SPREADING).is_ok());
 }

@@ -1,7 +1,7 @@
 //! The k cheapest ways, each found where it leaves those before.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use super::ball::{Ball, meet};
@@ -107,12 +107,13 @@ pub(super) fn cheapest(walker: &mut Walker<'_>, (from, to): (u32, u32), k: Optio
         if k == Some(ways.len()) {
             break;
         }
+        let places: Places = part.way.iter().zip(0..).map(|(step, place)| (step.row, place)).collect();
         for spur in part.spur..part.way.len() - 1 {
             let mut barred = if spur == part.spur { std::mem::take(&mut part.barred) } else { Vec::new() };
             let taken = part.way[spur + 1].connection;
             barred.insert(barred.partition_point(|connection| *connection < taken), taken);
             let mut deviation = Part { way: part.way.clone(), spur, barred, floor: 0.0, known: false };
-            deviation.floor = floor(walker, &behind, &deviation, &mut hops)?;
+            deviation.floor = floor(walker, &behind, &deviation, &places, &mut hops)?;
             if deviation.floor <= most && deviation.floor < f64::INFINITY {
                 walker.view.memory.take(size_of::<Part>() + size_of_val(&*deviation.barred))?;
                 parts.push(Reverse(deviation));
@@ -124,18 +125,30 @@ pub(super) fn cheapest(walker: &mut Walker<'_>, (from, to): (u32, u32), k: Optio
     Ok(ways)
 }
 
+/// Row → its place in a way.
+type Places = HashMap<u32, usize, foldhash::fast::RandomState>;
+
 /// What the ways of a part cost at least.
-fn floor(walker: &mut Walker<'_>, behind: &Ball, part: &Part, hops: &mut Vec<(Hop, f64)>) -> Result<f64> {
-    let (begin, mut least) = (part.begin(), f64::INFINITY);
-    let Some(spur) = begin.last() else { return Ok(least) };
-    if walker.most_hops().is_some_and(|most| begin.len() > most as usize) {
+fn floor(
+    walker: &mut Walker<'_>,
+    behind: &Ball,
+    part: &Part,
+    places: &Places,
+    hops: &mut Vec<(Hop, f64)>,
+) -> Result<f64> {
+    let (spur, mut least) = (part.way[part.spur], f64::INFINITY);
+    if walker.most_hops().is_some_and(|most| part.spur >= most as usize) {
         return Ok(least);
     }
     walker.hops(spur.row, false, hops)?;
+    let lowest = spur.cost + rest(walker, behind, spur.row);
     for (hop, price) in hops {
-        let again = || begin.iter().any(|step| step.row == hop.token);
+        let again = || places.get(&hop.token).is_some_and(|place| *place <= part.spur);
         if part.barred.binary_search(&hop.connection).is_err() && !again() {
             least = least.min(spur.cost + *price + rest(walker, behind, hop.token));
+            if least <= lowest {
+                break;
+            }
         }
     }
     Ok(unrounded(walker, least))

@@ -58,7 +58,7 @@ pub(super) fn every(walker: &mut Walker<'_>, (from, to): (u32, u32)) -> Result<V
         meeting.extend(side.level.iter().filter(|row| other.hops.contains_key(row)));
     }
     let hops = ahead.depth + behind.depth;
-    let left = left(walker, &ahead, behind.hops, meeting, &mut found)?;
+    let left = left(walker, hops, &ahead, behind.hops, meeting, &mut found)?;
     let onward = onward(walker, from, &left, &mut found)?;
     let ways = count(walker, &onward, from, hops)?;
     make_room(walker, 0, ways.saturating_mul(hops as usize + 1))?;
@@ -68,13 +68,13 @@ pub(super) fn every(walker: &mut Walker<'_>, (from, to): (u32, u32)) -> Result<V
 /// The hops that are left to go from the rows on such ways; of others too, which no such way comes to.
 fn left(
     walker: &mut Walker<'_>,
+    hops: u32,
     ahead: &Side,
     mut left: Levels,
     mut level: Vec<u32>,
     found: &mut Vec<(Hop, f64)>,
 ) -> Result<Levels> {
-    let met = level.first().and_then(|row| left.get(row)).copied().unwrap_or(0);
-    for (to_go, depth) in (met + 1..).zip((0..ahead.depth).rev()) {
+    for depth in (0..ahead.depth).rev() {
         let mut before = Vec::new();
         for row in level {
             walker.hops(row, true, found)?;
@@ -82,7 +82,7 @@ fn left(
                 if ahead.hops.get(&hop.token) == Some(&depth) {
                     left.entry(hop.token).or_insert_with(|| {
                         before.push(hop.token);
-                        to_go
+                        hops - depth
                     });
                 }
             }
