@@ -41,11 +41,11 @@ struct Seen {
 }
 
 /// A search from both ends.
-struct Search<'a> {
+struct Search<'a, 'c> {
     view: &'a View,
     via: &'a Via,
     route: &'a Route<'a>,
-    cost: &'a Cost<'a>,
+    cost: &'a Cost<'c>,
     floors: [Floor; 2],
     seen: HashMap<u32, Seen, foldhash::fast::RandomState>,
     /// Floors of the ways through the tokens that each side may go on from: bits are in order, as none is negative.
@@ -85,7 +85,7 @@ pub(super) fn astar(
     Ok(search.best.map(|(_, row)| search.way(row)))
 }
 
-impl Search<'_> {
+impl Search<'_, '_> {
     /// The lowest floor of the ways through the tokens that a side may go on from.
     fn least(&mut self, side: usize) -> Option<f64> {
         while let Some(Reverse((floor, row))) = self.queues[side].peek() {
