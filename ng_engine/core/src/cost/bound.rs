@@ -64,14 +64,16 @@ impl Cost<'_> {
 /// What a floor leaves out, of itself.
 ///
 /// It then falls along a hop by no more than the hop costs, although both are rounded, unless the hop costs less than about
-/// 10⁻⁶ of the floor; and a search that finds a token more cheaply after it has gone on from it does so again.
+/// 10⁻⁶ of the floor. A search that goes on from each token once may then miss the cheapest way for one that costs more by
+/// a rounding a hop, as much as sums differ by that are made from the other end.
 pub const KEPT_BACK: f64 = 1.0 / (1 << 30) as f64;
 
 /// What a way to a place costs at least.
 ///
 /// The ends of its hops lie at least as far apart in all as its own ends do: the triangle inequality. It holds of the
 /// computed distances but for a few roundings of each, as differences, products, sums of positive numbers and roots are
-/// each right but for one; `KEPT_BACK` is far more. What would overflow or vanish on the way is left out.
+/// each right but for one; `KEPT_BACK` is far more. Distances are cut off where they might overflow and lose what might
+/// vanish, both of which leave them no steeper than they were.
 pub struct Floor {
     slope: f64,
     metric: Metric,
@@ -82,8 +84,8 @@ impl Floor {
     /// What a way from this point costs at least.
     #[inline]
     pub fn from(&self, point: &Point) -> f64 {
-        let distance = self.metric.distance(point, &self.place);
-        if USED.contains(&distance) { self.slope * distance } else { 0.0 }
+        let distance = self.metric.distance(point, &self.place).min(*USED.end()) - USED.start();
+        self.slope * distance.max(0.0)
     }
 }
 
