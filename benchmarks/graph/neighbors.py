@@ -22,13 +22,13 @@ OURS = "RuntimeStorage"
 DATABASE = "Ladybug"
 
 TEXT = """Tokens that a walk along connections reaches from one token, picked at random, on one thread. Ours are timed
-as they are used: the query has run and the result (the tokens with all their columns, by the fewest hops they take)
-is in hand, no row of it made a Python object; `as a list` goes on until the ids are a list in Python. The peers give
-ids alone, in any order. scipy's compressed rows are read as arrays: a slice of the columns, by offsets that NumPy
-holds or, quicker, a list. Of the libraries only igraph has a walk of so many hops; the others, and igraph where that
-is quicker, go from set to set in Python, on a `memoryview` of scipy's columns or by their own lists of neighbours.
-Ladybug is in memory, in a process of its own, its answers fetched as Python lists, to the first of the questions
-only. All answers are compared with one another in the run. Degrees follow power laws; there are
+as they are used: the query has run and the result (the tokens with all their columns, in order of the fewest hops,
+then of their ids) is in hand, no row of it made a Python object; `as a list` goes on until the ids are a list in
+Python. The peers give ids alone, in any order. scipy's compressed rows are read as arrays, their offsets by a
+`memoryview`, which is quicker than NumPy. Of the libraries only igraph has a walk of so many hops (`neighborhood`);
+all of them go from set to set in Python here, by slices of a `memoryview` of scipy's columns or by their own lists of
+neighbours. Ladybug is in memory, in a process of its own, its answers fetched as Python lists, and gets only the
+first of the questions. All answers are compared with one another in the run. Degrees follow power laws; there are
 {graph} of {types} types."""
 
 Neighbors = Callable[[int], Iterable[int]]
@@ -97,21 +97,17 @@ def _contenders(
     db = store(world)
     storage, walk, ids = db.runtime, db.graph.neighbors, [token + 1 for token in tokens]
     matrix = world.matrix()
-    offsets, columns = matrix.indptr, matrix.indices
-    places, view = offsets.tolist(), memoryview(columns)
+    places, columns = memoryview(matrix.indptr), matrix.indices
+    view = memoryview(columns)
     kit = networkit.graphtools.toUnweighted(of_networkit(matrix))
     net, rust = of_igraph(world), of_rustworkx(world)
 
     def as_list(i: int, depth: tuple[int, int]) -> list[int]:
         return [row[0] for row in storage.neighbors(ids[i], depth, columns=["id"]).rows()]
 
-    def from_list(i: int) -> object:
+    def a_slice(i: int) -> object:
         token = tokens[i]
         return columns[places[token] : places[token + 1]]
-
-    def from_arrays(i: int) -> object:
-        token = tokens[i]
-        return columns[offsets[token] : offsets[token + 1]]
 
     single: dict[str, Neighbors] = {
         "scipy": lambda token: view[places[token] : places[token + 1]],
@@ -134,8 +130,7 @@ def _contenders(
         }
     reads[1] |= {name: lambda i, near=near: near(tokens[i]) for name, near in single.items()}
     calls[1] |= {
-        "scipy, a slice": from_arrays,
-        "– offsets from a list": from_list,
+        "scipy, a slice": a_slice,
         "networkit": lambda i: list(kit.iterNeighbors(tokens[i])),
         "igraph": lambda i: net.successors(tokens[i]),
         "rustworkx": lambda i: rust.neighbors(tokens[i]),
