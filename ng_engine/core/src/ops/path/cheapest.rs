@@ -176,7 +176,9 @@ fn from_both_ends(
         if best.is_some_and(|(least, _)| a + b >= least) {
             break;
         }
-        let (side, other) = if a <= b { (&mut ahead, &behind) } else { (&mut behind, &ahead) };
+        // The side with fewer tokens to go on from: what has hubs on one side is searched from the other.
+        let from_start = ahead.queue.len() <= behind.queue.len();
+        let (side, other) = if from_start { (&mut ahead, &behind) } else { (&mut behind, &ahead) };
         let before = work.edges_examined;
         side.advance(view, via, cost, work, |row, cost| {
             if let Some(rest) = other.reached.get(&row)
