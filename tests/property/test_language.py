@@ -347,7 +347,7 @@ amount = st.recursive(
         st.sampled_from(["e.weight", "e.weight", "e.confidence", "e.id", "e.source"]),
         st.builds("u.{}".format, st.sampled_from(["weight", *AXES])),
         st.builds("v.{}".format, st.sampled_from(["weight", *AXES])),
-        st.sampled_from(["1", ".5", "$r", "7 / 2", "2 ^ .5"]),
+        st.sampled_from(["1", ".5", "$r", "7 / 2", "(2 ^ .5)"]),
         st.builds("({} <-> {})".format, st.sampled_from(["u.coords", "v.coords"]), hop_place),
     ),
     lambda inner: st.one_of(
