@@ -212,3 +212,35 @@ def test_a_statement_looks_at_no_more_rows(graph: Graph, statement: str, most: i
     result = graph.db.execute(statement)
     result.fetchall()
     assert result.rows_examined <= most
+
+
+# ---- batches, and rows that are named
+
+
+def test_a_batch_has_the_columns_of_each_token_and_counts_all_leaves(uniform: RuntimeStorage) -> None:
+    found = uniform.nearest(QUERIES[:20], 3, columns=["query", "id", "weight", "type"])
+    for _, id, weight, kind in found.rows():
+        token = uniform.get_token(id)
+        assert token is not None and (token["weight"], token["type"]) == (weight, kind)
+    assert pa.table(found).num_rows == 60
+    assert found.work["leaves_total"] == 20 * 3_125
+
+
+def test_rows_that_are_named_are_all_that_is_looked_at() -> None:
+    storage, ids = store(np.random.default_rng(5).random((5_000, 8), dtype=np.float32))
+    ends = {"source": ids[:4_000], "target": ids[1_000:]}
+    storage.create_connections(pa.table(ends))
+    near = storage.nearest([0.5] * 8, 3, filter=("in", "id", [7, 9, None, 11_000]), columns=["id"])
+    assert (sorted(near.rows()), near.work[ROWS]) == ([(7,), (9,)], 2)
+    leaving = storage.scan("connections", filter=("=", "source", 5), columns=["source", "target"])
+    assert (leaving.rows(), leaving.work[ROWS]) == ([(5, 1_005)], 1)
+    entering = storage.scan("connections", filter=("and", ("=", "target", 1_005), ("=", "source", 6)))
+    assert (len(entering), entering.work[ROWS]) == (0, 1)
+    assert storage.count("connections", ("in", "target", [1_001, 1_002, 1])) == 2
+
+
+def test_coordinates_of_any_size_are_searched_for() -> None:
+    points = np.random.default_rng(1).random((50_000, 8))
+    for size in (1e-30, 1.0, 1e30):
+        storage, _ = store((points * size).astype(np.float32))
+        assert storage.nearest((points[7] * size).tolist(), 10).work[ROWS] < 2_200  # 1,408

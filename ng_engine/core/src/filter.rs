@@ -15,7 +15,7 @@ use crate::segment::{LiveBits, Record, Table};
 use crate::snapshot::Snapshot;
 use crate::token::Token;
 use crate::vocabulary::Mutability;
-pub use chosen::{Chosen, FilterCache};
+pub use chosen::{Chosen, FilterCache, Worth};
 pub use sweep::rows;
 
 /// A constant of a predicate.

@@ -34,7 +34,10 @@ impl Working {
             return Ok(None);
         }
         let (mark, left) = (self.mark(), self.memory.left());
-        self.memory.take(count.saturating_mul(CONNECTION_BYTES))?;
+        if self.memory.take(count.saturating_mul(CONNECTION_BYTES)).is_err() {
+            // Not all of them may have to be stored.
+            return Ok(None);
+        }
         match self.append_connections(count, row) {
             Ok(ids) => Ok(Some(ids)),
             Err(error) => {

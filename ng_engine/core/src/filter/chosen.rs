@@ -66,6 +66,16 @@ impl Chosen {
     }
 }
 
+/// What is worth doing about a filter that is not kept.
+pub enum Worth {
+    /// So many pass that it is asked of what is met.
+    Nothing,
+    /// To keep what it chooses once it is asked again.
+    Later,
+    /// So few pass that all rows are looked at first.
+    AtOnce,
+}
+
 struct Entry {
     predicate: Predicate,
     chosen: Option<Arc<Chosen>>,
@@ -76,49 +86,48 @@ struct Entry {
 pub struct FilterCache(Mutex<Vec<Entry>>);
 
 impl FilterCache {
-    /// The tokens of a published snapshot that pass; `None` if that has not been asked before and is not worth it at once.
+    /// The tokens of a published snapshot that pass; `None` if that is not kept and not worth finding out. `worth` is asked
+    /// only of a filter that is new.
     pub fn chosen(
         &self,
         predicate: &Predicate,
         filter: &Filter,
         snapshot: &Snapshot,
-        at_once: bool,
+        worth: impl FnOnce() -> Worth,
         cancel: &Cancel,
     ) -> Result<Option<Arc<Chosen>>> {
-        let known = {
-            let mut entries = self.0.lock();
-            let Some(at) = entries.iter().position(|entry| entry.predicate == *predicate) else {
-                if !at_once {
-                    entries.truncate(KEPT - 1);
-                    entries.insert(0, Entry { predicate: predicate.clone(), chosen: None });
+        let known = match self.entry(predicate) {
+            Some(known) => known,
+            None => match worth() {
+                Worth::Nothing => return Ok(None),
+                Worth::Later => {
+                    self.put(predicate, None);
                     return Ok(None);
                 }
-                drop(entries);
-                return self.keep(predicate, filter, snapshot, None, cancel).map(Some);
-            };
-            entries[..=at].rotate_right(1);
-            entries[0].chosen.clone()
+                Worth::AtOnce => None,
+            },
         };
-        match known {
-            Some(known) if known.is_of(snapshot) => Ok(Some(known)),
-            known => self.keep(predicate, filter, snapshot, known.as_deref(), cancel).map(Some),
+        if let Some(known) = known.as_ref().filter(|known| known.is_of(snapshot)) {
+            return Ok(Some(known.clone()));
         }
+        let chosen = Arc::new(Chosen::new(filter, snapshot, known.as_deref(), cancel)?);
+        self.put(predicate, Some(chosen.clone()));
+        Ok(Some(chosen))
     }
 
-    fn keep(
-        &self,
-        predicate: &Predicate,
-        filter: &Filter,
-        snapshot: &Snapshot,
-        known: Option<&Chosen>,
-        cancel: &Cancel,
-    ) -> Result<Arc<Chosen>> {
-        let chosen = Arc::new(Chosen::new(filter, snapshot, known, cancel)?);
+    /// What is kept of a filter that was asked before.
+    fn entry(&self, predicate: &Predicate) -> Option<Option<Arc<Chosen>>> {
+        let mut entries = self.0.lock();
+        let at = entries.iter().position(|entry| entry.predicate == *predicate)?;
+        entries[..=at].rotate_right(1);
+        Some(entries[0].chosen.clone())
+    }
+
+    fn put(&self, predicate: &Predicate, chosen: Option<Arc<Chosen>>) {
         let mut entries = self.0.lock();
         entries.retain(|entry| entry.predicate != *predicate);
         entries.truncate(KEPT - 1);
-        entries.insert(0, Entry { predicate: predicate.clone(), chosen: Some(chosen.clone()) });
-        Ok(chosen)
+        entries.insert(0, Entry { predicate: predicate.clone(), chosen });
     }
 
     /// Bytes held.

@@ -9,7 +9,7 @@ use crate::batch::{Extra, Relation, Rows, Work};
 use crate::cancel::Cancel;
 use crate::columns::TableKind;
 use crate::error::{Error, Result};
-use crate::filter::{Chosen, Filter, Predicate};
+use crate::filter::{Chosen, Filter, Predicate, Worth};
 use crate::index::forest::Planted;
 use crate::index::spatial::{self, Hit, TopK, scan_nearest};
 use crate::memory::Allowance;
@@ -264,11 +264,16 @@ fn chosen(view: &View, predicate: Option<&Predicate>, filter: &Filter) -> Result
         let rows = (0..sample).map(|i| (u64::from(i) * u64::from(tokens.extent()) / u64::from(sample)) as u32);
         rows.filter(|row| tokens.is_live(*row) && filter.token(snapshot, *row)).count() as u32
     };
-    if tokens.extent() < SAMPLE || passing(SAMPLE / 16) * MANY > SAMPLE / 16 {
-        return Ok(None);
-    }
-    let at_once = passing(SAMPLE) * FEW < SAMPLE;
-    snapshot.filters.chosen(predicate, filter, snapshot, at_once, &view.cancel)
+    let worth = || {
+        if tokens.extent() < SAMPLE || passing(SAMPLE / 16) * MANY > SAMPLE / 16 {
+            Worth::Nothing
+        } else if passing(SAMPLE) * FEW < SAMPLE {
+            Worth::AtOnce
+        } else {
+            Worth::Later
+        }
+    };
+    snapshot.filters.chosen(predicate, filter, snapshot, worth, &view.cancel)
 }
 
 /// The nearest tokens to a point: their columns and `distance`.
