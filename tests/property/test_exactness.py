@@ -178,7 +178,7 @@ def test_rows_that_change_while_their_tree_is_built(turn: int) -> None:
         found = storage.within([0.5] * 8, 9, columns=["id", "distance"])
         check(answer(found), (ids[left][order], distances[order]))
         storage.settle()
-    assert found.access == "kd-tree"
+    assert found.access.startswith("kd-tree")
 
 
 @pytest.mark.skipif(CASE[0] != "", reason="one case alone")

@@ -118,7 +118,9 @@ def test_what_was_chosen_before_is_what_is_chosen_now(seed):
             model = before.copy()
         check(engine, model, rng)
         check(older, before, rng)
-        seen |= {engine.nearest([0.5] * 8, 3, filter=predicate).access for predicate in FILTERS.values()}
+        # With "+ scan" where tokens have moved.
+        found = [engine.nearest([0.5] * 8, 3, filter=predicate).access for predicate in FILTERS.values()]
+        seen |= {access.replace(" + scan", "") for access in found}
     engine.vacuum()
     check(engine, model, rng)
     assert {"bitmap scan", "kd-tree + bitmap", "kd-tree"} <= seen

@@ -336,8 +336,7 @@ impl Working {
         guardian::check(&self.snapshot.cdna.active, Change::Token(&token))?;
         // What is shared with other versions is copied by the segment: of many rows this is about all.
         self.memory.take(TOKEN_BYTES + text_bytes(&token.key) + text_bytes(&token.props))?;
-        self.store_token(row, &old, token);
-        Ok(())
+        self.store_token(row, &old, token)
     }
 
     /// Delete a live token's row and its connections; how many connections went.

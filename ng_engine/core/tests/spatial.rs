@@ -158,8 +158,8 @@ fn every_world_under_every_metric_is_brute_force_to_the_bit() {
                     let mut top = TopK::new(k, None);
                     tree.nearest(&metric, &query, &mut top, &mut |_| true, &mut id_of, &mut Work::default());
                     same(&top.into_sorted(), &all[..k], &format!("nearest {k}, tree, {context}"));
-                    let (passes, mut top) = (&mut |_: u32| true, TopK::new(k, None));
-                    scan_nearest(&points, 0, &metric, &query, &mut top, passes, &mut id_of, &mut Work::default());
+                    let (row, mut top) = (&mut |place| Some(place), TopK::new(k, None));
+                    scan_nearest(&points, &metric, &query, &mut top, row, &mut id_of, &mut Work::default());
                     same(&top.into_sorted(), &all[..k], &format!("nearest {k}, scan, {context}"));
                 }
                 // A radius which is exactly a distance: the comparison is ≤, on the f64 value.
@@ -172,11 +172,10 @@ fn every_world_under_every_metric_is_brute_force_to_the_bit() {
                     let mut hits = Vec::new();
                     scan_within(
                         &points,
-                        0,
                         &metric,
                         &query,
                         radius,
-                        passes,
+                        &mut |place| Some(place),
                         &mut id_of,
                         &mut hits,
                         &mut Work::default(),
@@ -232,7 +231,8 @@ fn several_trees_and_a_tail_share_one_answer_and_its_limit() {
                 for tree in &trees {
                     tree.nearest(&metric, &query, &mut top, passes, &mut id_of, &mut work);
                 }
-                scan_nearest(tail, 2500, &metric, &query, &mut top, passes, &mut id_of, &mut work);
+                let row = &mut |place| Some(2500 + place).filter(|row| odd(*row));
+                scan_nearest(tail, &metric, &query, &mut top, row, &mut id_of, &mut work);
                 let within = expected.iter().take_while(|hit| radius.is_none_or(|r| hit.distance <= r)).count();
                 same(&top.into_sorted(), &expected[..within.min(k)], &format!("{world}, {name}, {k}, {radius:?}"));
             }
@@ -267,7 +267,8 @@ fn boxes_hold_exactly_what_lies_between_their_sides() {
             rows.sort_unstable();
             assert_eq!(rows, expected, "{world}, tree, {low:?} {high:?}");
             let mut rows = Vec::new();
-            scan_box(&points, 0, &low, &high, passes, &mut |row| rows.push(row), &mut Work::default());
+            let row = &mut |place| Some(place).filter(|row| even(*row));
+            scan_box(&points, &low, &high, row, &mut |row| rows.push(row), &mut Work::default());
             assert_eq!(rows, expected, "{world}, scan");
             found += expected.len();
         }
@@ -342,8 +343,8 @@ fn rows_whose_difference_overflows_f32_are_looked_at() {
     let metric = Metric::new([1.0, 1e-37, 1e-37, 1e-37, 1e-37, 1e-37, 1e-37, 1e-37], [0.0; AXES]);
     let query = std::array::from_fn(|axis| if axis == 0 { 0.0 } else { -8e37 });
     let mut top = TopK::new(5, None);
-    let passes = &mut |_| true;
-    scan_nearest(&points, 0, &metric, &query, &mut top, passes, &mut id_of, &mut Work::default());
+    let row = &mut |place| Some(place);
+    scan_nearest(&points, &metric, &query, &mut top, row, &mut id_of, &mut Work::default());
     same(&top.into_sorted(), &brute(&points, &metric, &query, |_| true)[..5], "overflow");
 }
 
@@ -363,7 +364,7 @@ fn a_cancelled_search_says_so() {
     let mut work = Work::cancelled_by(&cancel);
     let mut hits = Vec::new();
     tree.within(metric, &[0.5; AXES], 10.0, &mut |_| true, &mut id_of, &mut hits, &mut work);
-    scan_within(&points, 0, metric, &[0.5; AXES], 10.0, &mut |_| true, &mut id_of, &mut hits, &mut work);
+    scan_within(&points, metric, &[0.5; AXES], 10.0, &mut |place| Some(place), &mut id_of, &mut hits, &mut work);
     assert!(work.stopped() && hits.is_empty());
     let mut work = Work::cancelled_by(&cancel);
     tree.in_box(&[0.0; AXES], &[1.0; AXES], &mut |_| true, &mut |_| panic!("cancelled"), &mut work);
@@ -422,12 +423,13 @@ proptest! {
         let passing = &mut |row| passes(row);
         let mut top = TopK::new(k, None);
         tree.nearest(&metric, &query, &mut top, passing, &mut id_of, &mut Work::default());
-        scan_nearest(&points[split..], split as u32, &metric, &query, &mut top, passing, &mut id_of, &mut Work::default());
+        let row = &mut |place| Some(split as u32 + place).filter(|row| passes(*row));
+        scan_nearest(&points[split..], &metric, &query, &mut top, row, &mut id_of, &mut Work::default());
         same(&top.into_sorted(), &expected[..k.min(expected.len())], "nearest");
         let radius = expected[expected.len() / 2].distance;
         let mut hits = Vec::new();
         tree.within(&metric, &query, radius, passing, &mut id_of, &mut hits, &mut Work::default());
-        scan_within(&points[split..], split as u32, &metric, &query, radius, passing, &mut id_of, &mut hits, &mut Work::default());
+        scan_within(&points[split..], &metric, &query, radius, row, &mut id_of, &mut hits, &mut Work::default());
         hits.sort_unstable();
         let within = expected.iter().take_while(|hit| hit.distance <= radius).count();
         same(&hits, &expected[..within], "within");

@@ -84,8 +84,7 @@ impl Working {
                 if let Some(key) = new.key.as_deref().filter(|_| new.key != old.key) {
                     sense(self.snapshot.find_key(key).is_none(), "a token's key is there already")?;
                 }
-                self.store_token(row, &old, new);
-                Ok(())
+                self.store_token(row, &old, new)
             }
             Op::EraseToken(row) => {
                 sense(self.snapshot.tokens.is_live(row), "a token to be deleted is not there")?;

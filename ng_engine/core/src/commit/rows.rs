@@ -40,14 +40,14 @@ impl Working {
     }
 
     /// Give a live token other values.
-    pub(super) fn store_token(&mut self, row: u32, old: &Token, new: Token) {
+    pub(super) fn store_token(&mut self, row: u32, old: &Token, new: Token) -> Result<()> {
         if let Some(recorder) = &mut self.recorder {
             recorder.push(&Op::StoreToken(row, TokenChange::between(old, &new)));
         }
         if new.coords != old.coords {
             self.snapshot.moves += 1;
-            if self.snapshot.spatial.holds(row) {
-                Arc::make_mut(&mut self.snapshot.spatial).mark_stale(row);
+            if self.snapshot.spatial.covers(row) {
+                Arc::make_mut(&mut self.snapshot.spatial).move_to(row, new.coords)?;
             }
         }
         if let Some(key) = new.key.as_deref().filter(|_| new.key != old.key) {
@@ -75,6 +75,7 @@ impl Working {
             }
         });
         self.changed = true;
+        Ok(())
     }
 
     /// Delete a live token's row, and nothing else.

@@ -3,4 +3,6 @@
 pub mod adjacency;
 pub mod forest;
 pub mod keys;
+pub mod moves;
+pub mod row_bits;
 pub mod spatial;

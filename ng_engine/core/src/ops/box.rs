@@ -32,21 +32,10 @@ pub fn within_box(view: &View, low: &Point, high: &Point, scan: &Scan<'_>) -> Re
         }
         return answer(view, &ready, rows, &work, scan);
     }
-    for planted in ready.trees() {
-        planted.tree.in_box(low, high, &mut |row| ready.passes(row, true), &mut |row| rows.push(row), &mut work);
+    for (tree, moved) in ready.trees() {
+        tree.in_box(low, high, &mut |row| ready.passes_in(row, moved), &mut |row| rows.push(row), &mut work);
     }
-    for (row, point) in ready.moved() {
-        if work.row() {
-            break;
-        }
-        if inside(&point) && ready.passes(row, false) {
-            rows.push(row);
-        }
-    }
-    ready.unindexed(|points, first| {
-        let mut passes = |row| ready.passes(row, false);
-        scan_box(points, first, low, high, &mut passes, &mut |row| rows.push(row), &mut work);
-    });
+    ready.beside_trees(|points, row| scan_box(points, low, high, row, &mut |row| rows.push(row), &mut work));
     answer(view, &ready, rows, &work, scan)
 }
 

@@ -102,15 +102,17 @@ fn fewer(view: &View, a: &Ready<'_>, b: &Ready<'_>) -> Result<(Vec<u32>, bool)> 
 /// The rows that pass, leaf by leaf: one after the other they visit nearly the same nodes.
 fn rows(view: &View, ready: &Ready<'_>) -> Result<Vec<u32>> {
     let (mut rows, mut pace) = (Vec::new(), view.cancel.pace());
-    for row in ready.trees().iter().flat_map(|planted| planted.tree.rows()) {
-        pace.tick()?;
-        if ready.passes(row, true) {
-            rows.push(row);
+    for (tree, moved) in ready.trees() {
+        for row in tree.rows() {
+            pace.tick()?;
+            if ready.passes_in(row, moved) {
+                rows.push(row);
+            }
         }
     }
     for row in ready.loose_rows() {
         pace.tick()?;
-        if ready.passes(row, false) {
+        if ready.passes(row) {
             rows.push(row);
         }
     }
@@ -124,7 +126,7 @@ fn plant(view: &View, ready: &Ready<'_>) -> Result<Tree> {
     let (mut points, mut pace): (Vec<(u32, Point)>, _) = (Vec::new(), view.cancel.pace());
     for row in ready.loose_rows() {
         pace.tick()?;
-        if ready.passes(row, false) {
+        if ready.passes(row) {
             points.push((row, view.snapshot.coords(row)));
         }
     }
@@ -182,7 +184,7 @@ impl Target<'_> {
     }
 
     fn work(&self, found: &[Pairs]) -> Work {
-        let leaves: usize = self.ready.trees().iter().map(|planted| planted.tree.leaves()).sum();
+        let leaves: usize = self.ready.trees().map(|(tree, _)| tree.leaves()).sum();
         let leaves = leaves + self.loose.as_ref().map_or(0, Tree::leaves);
         found.iter().fold(Work { leaves_total: leaves as u64, ..Work::default() }, |total, pairs| Work {
             rows_examined: total.rows_examined + pairs.work.rows_examined,

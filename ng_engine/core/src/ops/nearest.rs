@@ -10,8 +10,8 @@ use crate::cancel::Cancel;
 use crate::columns::TableKind;
 use crate::error::{Error, Result};
 use crate::filter::{Chosen, Filter, Predicate, Worth};
-use crate::index::forest::Planted;
-use crate::index::spatial::{self, Hit, TopK, scan_nearest};
+use crate::index::row_bits::RowBits;
+use crate::index::spatial::{self, Hit, RowAt, TopK, Tree, scan_nearest};
 use crate::memory::Allowance;
 use crate::metric::{Metric, Point};
 use crate::ops::{View, candidates, on_pool, order, within};
@@ -87,15 +87,13 @@ impl<'a> Ready<'a> {
         })
     }
 
-    pub(super) fn trees(&self) -> &'a [Planted] {
-        self.snapshot.spatial.trees()
+    /// Every tree, and the rows that are not where it says.
+    pub(super) fn trees(&self) -> impl Iterator<Item = (&'a Tree, &'a RowBits)> {
+        self.snapshot.spatial.parts()
     }
 
-    /// Whether a row may be an answer. `indexed` rows that moved since are not where their tree says.
-    pub(super) fn passes(&self, row: u32, indexed: bool) -> bool {
-        if indexed && !self.snapshot.spatial.stale().is_empty() && self.snapshot.spatial.stale().contains(row) {
-            return false;
-        }
+    /// Whether a row may be an answer.
+    pub(super) fn passes(&self, row: u32) -> bool {
         if self.exclude == Some(row) {
             return false;
         }
@@ -105,6 +103,11 @@ impl<'a> Ready<'a> {
                 self.snapshot.tokens.is_live(row) && (self.filter.is_all() || self.filter.token(self.snapshot, row))
             }
         }
+    }
+
+    /// The same of a row in a tree, unless it is among those that are not there any more.
+    pub(super) fn passes_in(&self, row: u32, moved: &RowBits) -> bool {
+        !moved.contains(row) && self.passes(row)
     }
 
     /// The rows that pass the filter, if they are known and so few that no index is asked.
@@ -125,38 +128,47 @@ impl<'a> Ready<'a> {
 
     /// Rows that no tree has in their place, deleted ones among them.
     pub(super) fn loose_rows(&self) -> impl Iterator<Item = u32> {
-        let forest = &self.snapshot.spatial;
-        forest.stale().iter().chain(forest.covered()..self.snapshot.tokens.extent())
+        let (forest, moves) = (&self.snapshot.spatial, self.snapshot.spatial.moves());
+        let moved = moves.live_rows().map(|entry| {
+            let (columns, slot) = moves.columns(entry);
+            columns.row(slot)
+        });
+        moved.chain(forest.covered()..self.snapshot.tokens.extent())
     }
 
     /// How many these are.
     pub(super) fn loose(&self) -> usize {
         let forest = &self.snapshot.spatial;
-        forest.stale().len() as usize + (self.snapshot.tokens.extent() - forest.covered()) as usize
+        forest.moves().live() + (self.snapshot.tokens.extent() - forest.covered()) as usize
+    }
+
+    /// Calls `run` with the points that no tree has, some thousand at a time, and with what tells the rows of those that may
+    /// be answers.
+    pub(super) fn beside_trees(&self, mut run: impl FnMut(&[Point], &mut RowAt<'_>)) {
+        let (forest, tokens) = (&self.snapshot.spatial, &self.snapshot.tokens);
+        let moves = forest.moves();
+        for segment in (0..moves.filled()).map(|number| moves.segment(number)) {
+            let columns = segment.columns();
+            let mut row = |place| {
+                let entry = place as usize;
+                let row = segment.is_live(entry).then(|| columns.row(entry))?;
+                self.passes(row).then_some(row)
+            };
+            run(columns.coords.slice(segment.len()), &mut row);
+        }
+        let (first, skipped) = crate::segment::place(forest.covered());
+        for number in first..tokens.filled() {
+            let segment = tokens.segment(number);
+            let skipped = if number == first { skipped } else { 0 };
+            let start = crate::segment::row_at(number, skipped);
+            run(&segment.columns().coords.slice(segment.len())[skipped..], &mut |place| {
+                self.passes(start + place).then_some(start + place)
+            });
+        }
     }
 
     pub(super) fn id(&self, row: u32) -> u64 {
         self.snapshot.tokens.id(row)
-    }
-
-    /// Rows that are not where their tree says, and where they are.
-    pub(super) fn moved(&self) -> impl Iterator<Item = (u32, Point)> {
-        self.snapshot.spatial.stale().iter().map(|row| (row, self.snapshot.coords(row)))
-    }
-
-    /// Rows beyond the trees, in runs of coordinates.
-    pub(super) fn unindexed(&self, mut run: impl FnMut(&[Point], u32)) {
-        let forest = &self.snapshot.spatial;
-        let tokens = &self.snapshot.tokens;
-        let (mut number, mut slot) = crate::segment::place(forest.covered());
-        while number < tokens.segments() {
-            let segment = tokens.segment(number);
-            if slot < segment.len() {
-                let first = ((number as u32) << crate::segment::SEGMENT_BITS) + slot as u32;
-                run(&segment.columns().coords.slice(segment.len())[slot..], first);
-            }
-            (number, slot) = (number + 1, 0);
-        }
     }
 
     fn best(&self, query: &Point, k: usize, work: &mut spatial::Work<'_>) -> Vec<Hit> {
@@ -172,22 +184,12 @@ impl<'a> Ready<'a> {
             }
             return top.into_sorted();
         }
-        for planted in self.trees() {
-            let (mut passes, mut id) = (|row| self.passes(row, true), |row| self.id(row));
-            planted.tree.nearest(self.metric, query, &mut top, &mut passes, &mut id, work);
+        for (tree, moved) in self.trees() {
+            let (mut passes, mut id) = (|row| self.passes_in(row, moved), |row| self.id(row));
+            tree.nearest(self.metric, query, &mut top, &mut passes, &mut id, work);
         }
-        for (row, point) in self.moved() {
-            if work.row() {
-                break;
-            }
-            let distance = self.metric.distance(&point, query);
-            if distance <= top.limit() && self.passes(row, false) {
-                top.push(Hit { distance, id: self.id(row), row });
-            }
-        }
-        self.unindexed(|points, first| {
-            let (mut passes, mut id) = (|row| self.passes(row, false), |row| self.id(row));
-            scan_nearest(points, first, self.metric, query, &mut top, &mut passes, &mut id, work);
+        self.beside_trees(|points, row| {
+            scan_nearest(points, self.metric, query, &mut top, row, &mut |row| self.id(row), work);
         });
         top.into_sorted()
     }
@@ -215,9 +217,9 @@ impl<'a> Ready<'a> {
     pub(super) fn hits_of_each(&self, queries: &[Point]) -> Result<(Vec<Vec<Hit>>, Work)> {
         // Those whose answers lie together come together, so that they find leaves in the cache.
         let mut order: Vec<usize> = (0..queries.len()).collect();
-        let largest = self.trees().iter().max_by_key(|planted| planted.tree.len());
-        if let Some(planted) = largest.filter(|_| queries.len() >= PARALLEL_QUERIES) {
-            order.sort_by_cached_key(|i| planted.tree.home(self.metric, &queries[*i]));
+        let largest = self.trees().map(|(tree, _)| tree).max_by_key(|tree| tree.len());
+        if let Some(tree) = largest.filter(|_| queries.len() >= PARALLEL_QUERIES) {
+            order.sort_by_cached_key(|i| tree.home(self.metric, &queries[*i]));
         }
         let (found, work) = each(queries.len(), self.cancel, |i, work| self.hits(&queries[order[i]], work))?;
         let mut hits = vec![Vec::new(); queries.len()];
@@ -233,7 +235,7 @@ impl<'a> Ready<'a> {
             return "bitmap scan";
         }
         let forest = &self.snapshot.spatial;
-        let behind = self.snapshot.tokens.extent() > forest.covered();
+        let behind = self.loose() > 0;
         match (forest.trees().is_empty(), behind, self.chosen.is_some()) {
             (true, _, false) => "scan",
             (true, _, true) => "scan + bitmap",

@@ -28,7 +28,7 @@ use crate::error::Result;
 use crate::filter::{Op, Predicate, Value};
 use crate::guardian;
 use crate::index::adjacency::Direction;
-use crate::index::forest::Forest;
+use crate::index::forest::{Chore, Forest};
 use crate::memory::Allowance;
 use crate::metric::{Metric, Point};
 use crate::request::OnConflict;
@@ -65,7 +65,7 @@ fn world() -> Snapshot {
     let rows = |range: std::ops::Range<i64>| vec![batch(vec![("id", ids(range.clone())), ("coords", points(range))])];
     mutate::create_tokens(&mut working, &rows(2..TOKENS * 3 / 4), OnConflict::Fail).unwrap();
     let mut planted = working.snapshot().clone();
-    planted.spatial = Arc::new(Forest::adopt(&planted, &planted, Forest::plant(&planted, 0)));
+    planted.spatial = Arc::new(Forest::adopt(&planted, &planted, Chore::Plant(0).build(&planted)).unwrap());
     let mut working = Working::new(&planted);
     mutate::create_tokens(&mut working, &rows(TOKENS * 3 / 4..TOKENS + 1), OnConflict::Fail).unwrap();
     mutate::create_tokens(&mut working, &rows(1..2), OnConflict::Fail).unwrap();

@@ -34,9 +34,9 @@ pub(super) fn in_trees(
     hits: &mut Vec<Hit>,
     work: &mut spatial::Work<'_>,
 ) {
-    for planted in ready.trees() {
-        let (mut passes, mut id) = (|row| ready.passes(row, true), |row| ready.id(row));
-        planted.tree.within(ready.metric, query, radius, &mut passes, &mut id, hits, work);
+    for (tree, moved) in ready.trees() {
+        let (mut passes, mut id) = (|row| ready.passes_in(row, moved), |row| ready.id(row));
+        tree.within(ready.metric, query, radius, &mut passes, &mut id, hits, work);
     }
 }
 
@@ -48,18 +48,8 @@ pub(super) fn beside_trees(
     hits: &mut Vec<Hit>,
     work: &mut spatial::Work<'_>,
 ) {
-    for (row, point) in ready.moved() {
-        if work.row() {
-            break;
-        }
-        let distance = ready.metric.distance(&point, query);
-        if distance <= radius && ready.passes(row, false) {
-            hits.push(Hit { distance, id: ready.id(row), row });
-        }
-    }
-    ready.unindexed(|points, first| {
-        let (mut passes, mut id) = (|row| ready.passes(row, false), |row| ready.id(row));
-        scan_within(points, first, ready.metric, query, radius, &mut passes, &mut id, hits, work);
+    ready.beside_trees(|points, row| {
+        scan_within(points, ready.metric, query, radius, row, &mut |row| ready.id(row), hits, work);
     });
 }
 

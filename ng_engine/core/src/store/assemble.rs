@@ -81,13 +81,13 @@ impl Snapshot {
             (next.catalog, next.cdna) = (Arc::new(state.catalog), Arc::new(state.cdna));
         }
         next.check_types(changed_tokens.iter().copied(), changed_connections.iter().copied())?;
-        next.follow_tokens(self, &changed_tokens);
+        next.follow_tokens(self, &changed_tokens)?;
         next.follow_connections(self, &changed_connections)?;
         Ok(next)
     }
 
     /// List the keys of changed segments, and the rows in them that have moved since `old`.
-    fn follow_tokens(&mut self, old: &Self, changed: &[usize]) {
+    fn follow_tokens(&mut self, old: &Self, changed: &[usize]) -> Result<()> {
         let known = old.tokens.extent();
         for &number in changed {
             let segment = self.tokens.segment(number);
@@ -99,12 +99,13 @@ impl Snapshot {
                 }
                 if row < known && columns.coords.get(slot) != old.coords(row) {
                     self.moves += 1;
-                    if self.spatial.holds(row) {
-                        Arc::make_mut(&mut self.spatial).mark_stale(row);
+                    if self.spatial.covers(row) {
+                        Arc::make_mut(&mut self.spatial).move_to(row, columns.coords.get(slot))?;
                     }
                 }
             }
         }
+        Ok(())
     }
 
     /// List the connections of changed segments that are new since `old`.

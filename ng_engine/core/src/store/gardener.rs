@@ -12,7 +12,7 @@ use super::Store;
 use crate::cancel::{Cancel, SLICE};
 use crate::error::{Error, Result};
 use crate::index::adjacency::{Adjacency, Link};
-use crate::index::forest::Forest;
+use crate::index::forest::{self, Forest};
 use crate::ops::on_pool;
 use crate::snapshot::Snapshot;
 
@@ -28,13 +28,13 @@ pub(super) struct Gardener {
 
 /// What is worth doing for a snapshot.
 enum Chore {
-    Plant(u32),
+    Index(forest::Chore),
     Compress,
 }
 
 fn chore(snapshot: &Snapshot) -> Option<Chore> {
-    if let Some(first) = snapshot.spatial.rebuild_from(&snapshot.tokens) {
-        return Some(Chore::Plant(first));
+    if let Some(chore) = snapshot.spatial.chore(&snapshot.tokens) {
+        return Some(Chore::Index(chore));
     }
     let listed = snapshot.connections.extent() - snapshot.adjacency.covered();
     (listed > LISTED_CONNECTIONS.max(snapshot.adjacency.covered() / 4)).then_some(Chore::Compress)
@@ -88,9 +88,14 @@ fn work(store: &Weak<Store>) {
     while let Some(store) = store.upgrade() {
         let built = store.current();
         match chore(&built) {
-            Some(Chore::Plant(first)) => {
-                let planted = on_pool(&Cancel::default(), || Forest::plant(&built, first));
-                store.replace(&built, |now| now.spatial = Arc::new(Forest::adopt(now, &built, planted)));
+            Some(Chore::Index(chore)) => {
+                let part = on_pool(&Cancel::default(), || chore.build(&built));
+                store.replace(&built, |now| {
+                    // It fails where a list is full; the trees that there are stay.
+                    if let Ok(forest) = Forest::adopt(now, &built, part) {
+                        now.spatial = Arc::new(forest);
+                    }
+                });
             }
             Some(Chore::Compress) => {
                 // Nothing cancels it.

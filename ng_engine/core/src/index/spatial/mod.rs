@@ -33,7 +33,7 @@ use crate::error::Result;
 use crate::metric::{AXES, Metric, Point};
 use build::Rows;
 use kernel::{Group, LEAF, Leaf};
-pub use scan::{scan_box, scan_nearest, scan_within};
+pub use scan::{RowAt, scan_box, scan_nearest, scan_within};
 pub use topk::{Hit, TopK};
 pub use work::Work;
 

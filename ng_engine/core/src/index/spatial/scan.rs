@@ -1,6 +1,7 @@
-//! The same searches over rows without a tree: the newest rows of a table, and small tables.
+//! The same searches over points without a tree: the newest rows of a table, rows that have moved, and small tables.
 //!
-//! `points` lie one after the other; row `first_row` comes first.
+//! The points lie one after the other, and `row` is asked which row the point at a place is that of: none, if it does not
+//! count.
 
 use super::isa::Isa;
 use super::kernel::{Probe, WIDE};
@@ -12,60 +13,56 @@ use crate::metric::{AXES, Metric, Norm, Point};
 const STRIDE: usize = 4096;
 
 /// Feeds `top` with every row which belongs among its best.
-#[expect(clippy::too_many_arguments, reason = "the rows, the question, where the answer goes")]
 pub fn scan_nearest(
     points: &[Point],
-    first_row: u32,
     metric: &Metric,
     query: &Point,
     top: &mut TopK,
-    passes: &mut impl FnMut(u32) -> bool,
+    row: &mut RowAt<'_>,
     id: &mut impl FnMut(u32) -> u64,
     work: &mut Work<'_>,
 ) {
     let limit = top.limit();
-    let mut offer = |distance, row| {
-        if passes(row) {
+    let mut offer = |distance, place| {
+        if let Some(row) = row(place) {
             top.push(Hit { distance, id: id(row), row });
         }
         top.limit()
     };
-    scan(points, first_row, metric, query, limit, &mut offer, work);
+    scan(points, metric, query, limit, &mut offer, work);
 }
 
-/// Appends every row no further away than `radius`, in row order.
+/// Appends every row no further away than `radius`, in the order of the points.
 #[expect(clippy::too_many_arguments, reason = "the rows, the question, where the answer goes")]
 pub fn scan_within(
     points: &[Point],
-    first_row: u32,
     metric: &Metric,
     query: &Point,
     radius: f64,
-    passes: &mut impl FnMut(u32) -> bool,
+    row: &mut RowAt<'_>,
     id: &mut impl FnMut(u32) -> u64,
     hits: &mut Vec<Hit>,
     work: &mut Work<'_>,
 ) {
-    let mut offer = |distance, row| {
-        if passes(row) {
+    let mut offer = |distance, place| {
+        if let Some(row) = row(place) {
             hits.push(Hit { distance, id: id(row), row });
         }
         radius
     };
-    scan(points, first_row, metric, query, radius, &mut offer, work);
+    scan(points, metric, query, radius, &mut offer, work);
 }
 
-/// Reports every row with `low[i] <= x[i] <= high[i]` on all axes, in row order; infinite = open.
+/// Reports every row with `low[i] <= x[i] <= high[i]` on all axes, in the order of the points; infinite = open.
 pub fn scan_box(
     points: &[Point],
-    first_row: u32,
     low: &Point,
     high: &Point,
-    passes: &mut impl FnMut(u32) -> bool,
+    row: &mut RowAt<'_>,
     hit: &mut impl FnMut(u32),
     work: &mut Work<'_>,
 ) {
-    let mut row = first_row;
+    let mut place = 0;
     for stride in points.chunks(STRIDE) {
         if work.stride() {
             return;
@@ -74,25 +71,20 @@ pub fn scan_box(
         for point in stride {
             let inside =
                 (0..AXES).fold(true, |all, axis| all & (point[axis] >= low[axis]) & (point[axis] <= high[axis]));
-            if inside && passes(row) {
+            if inside && let Some(row) = row(place) {
                 hit(row);
             }
-            row = row.wrapping_add(1);
+            place += 1;
         }
     }
 }
 
+/// The row of the point at a place, if it counts.
+pub type RowAt<'a> = dyn FnMut(u32) -> Option<u32> + 'a;
+
 type Offer<'a> = dyn FnMut(f64, u32) -> f64 + 'a;
 
-fn scan(
-    points: &[Point],
-    first_row: u32,
-    metric: &Metric,
-    query: &Point,
-    mut limit: f64,
-    offer: &mut Offer<'_>,
-    work: &mut Work<'_>,
-) {
+fn scan(points: &[Point], metric: &Metric, query: &Point, mut limit: f64, offer: &mut Offer<'_>, work: &mut Work<'_>) {
     let possible = limit >= 0.0;
     if !possible {
         return;
@@ -100,17 +92,17 @@ fn scan(
     let isa = Isa::best();
     let worth_it = points.len() >= WIDE && !metric.is_circular() && metric.norm() == Norm::L2;
     let probe = if worth_it { Probe::new(metric, query, 1.0) } else { None };
-    let mut row = first_row;
+    let mut first = 0;
     for stride in points.chunks(STRIDE) {
         if work.stride() {
             return;
         }
         work.rows_examined += stride.len() as u64;
         limit = match &probe {
-            Some(probe) => scan_stride(isa, probe, stride, row, metric, query, limit, offer),
-            None => scan_exact(stride, row, metric, query, limit, offer),
+            Some(probe) => scan_stride(isa, probe, stride, first, metric, query, limit, offer),
+            None => scan_exact(stride, first, metric, query, limit, offer),
         };
-        row = row.wrapping_add(stride.len() as u32);
+        first += stride.len() as u32;
     }
 }
 
@@ -119,14 +111,14 @@ fn scan_stride(
     isa: Isa,
     probe: &Probe,
     points: &[Point],
-    first_row: u32,
+    first: u32,
     metric: &Metric,
     query: &Point,
     mut limit: f64,
     offer: &mut Offer<'_>,
 ) -> f64 {
     let mut bar = probe.bar(limit);
-    let mut row = first_row;
+    let mut place = first;
     let (chunks, rest) = points.as_chunks::<WIDE>();
     for chunk in chunks {
         let sums = probe.rows(isa, chunk);
@@ -138,19 +130,19 @@ fn scan_stride(
                 }
                 let distance = metric.distance(query, point);
                 if distance <= limit {
-                    limit = offer(distance, row.wrapping_add(lane as u32));
+                    limit = offer(distance, place + lane as u32);
                     bar = probe.bar(limit);
                 }
             }
         }
-        row = row.wrapping_add(WIDE as u32);
+        place += WIDE as u32;
     }
-    scan_exact(rest, row, metric, query, limit, offer)
+    scan_exact(rest, place, metric, query, limit, offer)
 }
 
 fn scan_exact(
     points: &[Point],
-    first_row: u32,
+    first: u32,
     metric: &Metric,
     query: &Point,
     mut limit: f64,
@@ -159,7 +151,7 @@ fn scan_exact(
     for (place, point) in points.iter().enumerate() {
         let distance = metric.distance(query, point);
         if distance <= limit {
-            limit = offer(distance, first_row.wrapping_add(place as u32));
+            limit = offer(distance, first + place as u32);
         }
     }
     limit
