@@ -73,7 +73,7 @@ USER_FLAGS = np.array([0, 0x1000, 0x2000, 0x5000], np.uint16)
 
 def sizes(rng: Rng, world: int) -> int:
     """How many rows the world of this number begins with: few, around a boundary, or many."""
-    boundary = [32, 4096, 8192, 12_288][world // 3 % 4] + int(rng.integers(-1, 2))
+    boundary = [32, 1024, 4096, 12_288][world // 3 % 4] + int(rng.integers(-1, 2))
     return [int(rng.integers(0, 40)), boundary, int(10 ** rng.uniform(2, 4.3))][world % 3]
 
 

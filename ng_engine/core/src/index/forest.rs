@@ -20,7 +20,7 @@ use crate::snapshot::Snapshot;
 use crate::token::Token;
 
 /// Fewer rows than this at the end of the table are scanned rather than indexed.
-pub const SCANNED_ROWS: u32 = 4096;
+pub const SCANNED_ROWS: u32 = 1024;
 
 /// More stale rows than this, or than one in 16 of a large forest, and it is planted anew.
 const STALE_ROWS: usize = 2048;

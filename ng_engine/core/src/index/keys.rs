@@ -5,6 +5,7 @@
 //! believed, and the entries of deleted rows go when the map is rebuilt.
 
 use std::hash::{BuildHasher, Hash};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use foldhash::fast::RandomState;
@@ -36,6 +37,8 @@ impl Entry {
 /// Hash → candidate rows. Sharded, so that growing one never holds up look-ups for long.
 pub struct RowMap {
     shards: Box<[Arc<RwLock<HashTable<Entry>>>]>,
+    /// Entries in all of them: every commit asks.
+    len: AtomicUsize,
 }
 
 /// Entries on their way into a map, by shard.
@@ -60,7 +63,7 @@ static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 impl Default for RowMap {
     fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Arc::default()).collect() }
+        Self { shards: (0..SHARDS).map(|_| Arc::default()).collect(), len: AtomicUsize::new(0) }
     }
 }
 
@@ -103,7 +106,8 @@ impl RowMap {
                 }
                 Ok(Arc::new(RwLock::new(table)))
             });
-            Ok(Self { shards: shards.collect::<Result<Vec<_>>>()?.into() })
+            let len = scattered.iter().flat_map(|s| &s.shards).map(Vec::len).sum();
+            Ok(Self { shards: shards.collect::<Result<Vec<_>>>()?.into(), len: AtomicUsize::new(len) })
         })
     }
 
@@ -119,6 +123,7 @@ impl RowMap {
     pub fn insert_new(&self, hash: u64, row: u32) -> bool {
         let entry = Entry { hash: hash as u32, row };
         let mut shard = self.shard(hash).write();
+        self.len.fetch_add(1, Ordering::Relaxed);
         shard.insert_unique(Entry::wide(entry.hash), entry, |e| Entry::wide(e.hash));
         shard.iter_hash(Entry::wide(entry.hash)).filter(|e| e.hash == entry.hash).nth(CROWD).is_some()
     }
@@ -129,9 +134,11 @@ impl RowMap {
         let mut shards = self.shards.clone();
         let at = Self::shard_number(hash);
         let mut live = self.shards[at].read().clone();
+        let before = live.len();
         live.retain(|entry| is_live(entry.row));
+        let len = self.len().saturating_sub(before - live.len());
         shards[at] = Arc::new(RwLock::new(live));
-        Self { shards }
+        Self { shards, len: AtomicUsize::new(len) }
     }
 
     /// Note that `row`, which may have had it before, has a value of this hash.
@@ -139,6 +146,7 @@ impl RowMap {
         let entry = Entry { hash: hash as u32, row };
         let mut shard = self.shard(hash).write();
         if shard.find(Entry::wide(entry.hash), |e| e.hash == entry.hash && e.row == row).is_none() {
+            self.len.fetch_add(1, Ordering::Relaxed);
             shard.insert_unique(Entry::wide(entry.hash), entry, |e| Entry::wide(e.hash));
         }
     }
@@ -156,9 +164,9 @@ impl RowMap {
         self.shard(hash).read().find(Entry::wide(short), |e| e.hash == short && verify(e.row)).map(|e| e.row)
     }
 
-    /// Entries, those of deleted rows included.
+    /// Entries, those of deleted rows included; not those that maps it was thinned from were given since.
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|s| s.read().len()).sum()
+        self.len.load(Ordering::Relaxed)
     }
 
     /// Whether nothing was ever inserted.
