@@ -369,6 +369,29 @@ class RuntimeStorage:
         Columns path, step, id, key, type, connection, cost; by cost, then hops, then the ids of the connections.
         `k=None` is all ways that have as few hops, or cost as little, as the first; too many steps are 54000.
         """
+    def match_paths(
+        self,
+        nodes: Sequence[Mapping[str, Any]],
+        edges: Sequence[Mapping[str, Any]],
+        columns: Mapping[str, tuple[str, int | None, str]],
+        *,
+        mode: str = "walk",
+        selector: str | None = None,
+        k: int | None = None,
+        metric: _Metric | None = None,
+        limit: int | None = None,
+    ) -> Relation:
+        """The paths that a pattern describes, a row each, in no particular order.
+
+        The pattern is nodes and edges in turn, one node more than edges. A node is a dict with any of `ids` (one of
+        these), `filter`, `same` (the place of an earlier node that is the same token); an edge one with any of `via`,
+        `direction`, `filter`, `hops` (least, most or None) and `cost` (of a hop from left to right; 1 unless given).
+        `mode` is walk, trail (no connection twice), acyclic (no token twice) or simple (but it may end where it began).
+        A `selector` picks among the paths from the same first to the same last token: any, any shortest, all shortest,
+        any cheapest; shortest and cheapest with `k`.
+        `columns` names what the result has: `("node", place, column)`, `("edge", place, column)` of an edge of one hop,
+        `("path", None, "tokens" | "connections" | "length" | "cost")`. A pattern without an end is 22023.
+        """
     def spread(
         self,
         seeds: _Token | Iterable[_Token] | Mapping[_Token, float],

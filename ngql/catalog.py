@@ -62,6 +62,7 @@ class Catalog:
     """The names of one store at one catalog version, and the tables registered beside it."""
 
     axes: tuple[str, ...]
+    token_types: frozenset[str]
     connection_types: frozenset[str]
     families: Mapping[str, tuple[str, ...]]
     profiles: frozenset[str]
@@ -103,6 +104,7 @@ class Catalog:
         profiles = engine.cdna_profiles()
         return cls(
             axes=axes,
+            token_types=frozenset(engine.token_types()),
             connection_types=frozenset(connection_types),
             families={family: tuple(names) for family, names in families.items()},
             profiles=frozenset(

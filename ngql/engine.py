@@ -250,6 +250,20 @@ class Engine(Protocol):
         No row when there is none. A hop that costs anything but a finite number ≥ 0 is 22003, with the connection's id.
         """
 
+    def match_paths(
+        self,
+        nodes: Sequence[Mapping[str, Any]],
+        edges: Sequence[Mapping[str, Any]],
+        columns: Mapping[str, tuple[str, int | None, str]],
+        *,
+        mode: str = "walk",
+        selector: str | None = None,
+        k: int | None = None,
+        metric: Metric | None = None,
+        limit: int | None = None,
+    ) -> Relation:
+        """The paths that a pattern describes, in no particular order; see `ng_engine.RuntimeStorage.match_paths`."""
+
     def paths(
         self,
         source: Token,

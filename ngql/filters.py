@@ -24,43 +24,41 @@ _JOINED = {"and": "or", "or": "and"}
 _INT64 = 1 << 63
 
 
-def is_filter(expr: bound.Expr, source: bound.AccessSource) -> bool:
-    """Whether the engine can evaluate the predicate on the rows of the source."""
+def is_filter(expr: bound.Expr, alias: str, table: str) -> bool:
+    """Whether the engine can evaluate the predicate on rows of the table under this alias."""
     match expr:
         case bound.Constant(value=value):
             return value is None or isinstance(value, bool)
         case bound.Operation(op="and" | "or" | "not", args=args):
-            return all(is_filter(arg, source) for arg in args)
+            return all(is_filter(arg, alias, table) for arg in args)
         case bound.Operation(op="is null" | "is not null", args=(bound.Column() as column,)):
-            return _is_stored(column, source)
+            return _is_stored(column, alias)
         case bound.Operation(op="in" | "not in", args=(bound.Column() as column, *items)):
-            return _is_stored(column, source) and all(_fits(column, item) for item in items)
+            return _is_stored(column, alias) and all(_fits(column, item) for item in items)
         case bound.Operation(op="in list" | "not in list", args=(bound.Column() as column, _)):
-            return _is_stored(column, source) and column.type != types.TIMESTAMPTZ
+            return _is_stored(column, alias) and column.type != types.TIMESTAMPTZ
         case bound.Operation(op=op, args=(left, right)) if op in COMPARISONS:
             if values.is_constant(left):
                 left, right = right, left
             if isinstance(left, bound.Column):
-                return _is_stored(left, source) and _fits(left, right)
-            return is_distance(left, source) and is_number(right)
+                return _is_stored(left, alias) and _fits(left, right)
+            return is_distance(left, alias, table) and is_number(right)
         case _:
             return False
 
 
-def is_distance(expr: bound.Expr, source: bound.AccessSource) -> bool:
-    """Whether it is the weighted distance of the source's rows from a constant point."""
+def is_distance(expr: bound.Expr, alias: str, table: str) -> bool:
+    """Whether it is the weighted distance of the rows under this alias from a constant point."""
     match expr:
         case bound.Distance(op="<->" | "<+>", left=bound.Column() as column, right=bound.Point()):
-            return (
-                column.source == source.alias and column.name == "coords" and source.access.table == "tokens"
-            )
+            return column.source == alias and column.name == "coords" and table == "tokens"
         case _:
             return False
 
 
-def _is_stored(column: bound.Column, source: bound.AccessSource) -> bool:
+def _is_stored(column: bound.Column, alias: str) -> bool:
     kinds = (types.POINT, types.JSON)
-    return column.source == source.alias and column.name != "distance" and column.type not in kinds
+    return column.source == alias and column.name != "distance" and column.type not in kinds
 
 
 def is_number(expr: bound.Expr) -> bool:

@@ -12,6 +12,7 @@ __all__ = [
     "FILES",
     "LATER",
     "OWN",
+    "PATHS",
     "TABLE_FUNCTIONS",
     "is_aggregate",
     "is_refused",
@@ -26,8 +27,18 @@ COST: Mapping[str, int | None] = MappingProxyType(
 )
 """What the engine computes itself, in COST, with the number of arguments; None for any number but none."""
 
-LATER = frozenset({"components", "pagerank", "path_length", "path_tokens"})
+LATER = frozenset({"components", "pagerank"})
 """Named by the language, not built yet."""
+
+PATHS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "path_tokens": ("tokens", "BIGINT[]"),
+        "path_connections": ("connections", "BIGINT[]"),
+        "path_length": ("length", "INTEGER"),
+        "path_cost": ("cost", "DOUBLE"),
+    }
+)
+"""Functions of a path variable: what they give of the path, and its type."""
 
 AGGREGATES = OWN | frozenset(
     """

@@ -18,6 +18,7 @@ __all__ = [
     "Count",
     "EngineQuery",
     "Lookup",
+    "Match",
     "Nearest",
     "Neighbors",
     "Pairs",
@@ -107,6 +108,13 @@ class Path(Access):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Match(Access):
+    """The paths of a pattern; columns are called `variable.column`."""
+
+    pattern: bound.MatchSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stored(Access):
     """A registered table, or an information table."""
 
@@ -160,6 +168,8 @@ def _plan_node(node: Any) -> Any:
                 span=node.span,
             )
             return bound.AccessSource(node.alias, access, node.columns)
+        case bound.MatchSource():
+            return bound.AccessSource(node.alias, Match(pattern=node, span=node.span), node.columns)
         case bound.Block(source=bound.AccessSource() as source, implicit_order=True):
             return replace(node, order=natural_order(source))
         case bound.Block(implicit_order=True):

@@ -271,6 +271,8 @@ class EngineCall:
     """The token references among the arguments, to place the error of one that does not exist."""
     blamed: Mapping[str, Span | None] = field(default_factory=dict)
     """SQLSTATE → place of the only argument that the call's errors of this kind come from."""
+    feeds: tuple[Any, ...] = ()
+    """Steps whose first columns are values for the readers in `late`, after those of the run."""
 
     def __call__(self, run: Run) -> Any:
         """Call it; errors get the place of the argument, or of the form."""
@@ -281,9 +283,12 @@ class EngineCall:
         try:
             if self.late:
                 arguments = dict(arguments)
+                values = run.values
+                if self.feeds:
+                    values = (*values, *(_first_column(_watched(step, run)) for step in self.feeds))
                 for name, read, place in self.late:
                     span = place
-                    arguments[name] = read(engine, run.values)
+                    arguments[name] = read(engine, values)
                 span = self.span
             blamed = self.blamed
             return getattr(engine, self.method)(**arguments)
@@ -422,6 +427,13 @@ class TailCall:
 
     def _suspects(self, *kinds: str) -> list[Span]:
         return [span for kind in kinds for span in self.suspects.get(kind, ())]
+
+
+def _first_column(relation: Any) -> Any:
+    """The values of a relation's first column, as an array."""
+    from ng_arrow.tables import stream_to_table
+
+    return stream_to_table(relation).column(0).to_numpy()
 
 
 def _watched(step: Any, run: Run) -> Any:

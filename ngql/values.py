@@ -21,6 +21,7 @@ __all__ = [
     "constant",
     "corner",
     "count",
+    "hops",
     "is_constant",
     "late",
     "metric",
@@ -99,6 +100,27 @@ def count(expr: bound.Expr | None, what: str) -> Any:
         return value
 
     return _checked(expr, check)
+
+
+def hops(expr: bound.Expr | None, what: str = "the number of hops", least: int = 0) -> Any:
+    """A number of hops, or of paths; NULL is no number."""
+    if expr is None:
+        return None
+    counted = count(expr, what)
+    if not isinstance(counted, Late):
+        return counted
+
+    def read(engine: Engine, given: Values) -> int:
+        value = counted.read(engine, given)
+        if value is None:
+            raise from_sqlstate("22023", f"{what} must not be NULL")
+        if value < least:
+            raise from_sqlstate("22023", f"{what} counts from {least}")
+        if value >= 1 << 31:
+            raise from_sqlstate("22003", f"{what} is out of range")
+        return int(value)
+
+    return Late(read)
 
 
 def number(expr: bound.Expr, what: str) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from naive_match import LONGEST, Match, columns_of, matches, selected
 from naive_store import (
     ACTIVE_MUTABLE,
     DEGREES,
@@ -365,6 +366,38 @@ class NaiveEngine:
         ends, price = (self.resolve(source), self.resolve(target)), self._price(cost, metric)
         most = len(self._state.tokens) if max_depth is None else max_depth
         return self._ways(all_ways(self._steps(via, direction), price, *ends, most)[:k], ["path"])
+
+    def match_paths(
+        self, nodes: Any, edges: Any, columns: Any, *, mode: str = "walk", selector: str | None = None,
+        k: int | None = None, metric: Any = None, limit: int | None = None,
+    ) -> NaiveRelation:  # fmt: skip
+        state = self._state
+
+        def admits(node: Any, token: int) -> bool:
+            named = node.get("ids") is None or token in set(node["ids"])
+            return named and (
+                not node.get("filter") or self._passes(self._full(state.tokens[token]), node["filter"])
+            )
+
+        def steps(edge: Any, token: int) -> list[tuple[int, int]]:
+            hops = self._steps(edge.get("via"), edge.get("direction", "out")).get(token, [])
+            return sorted(
+                {
+                    (c, t)
+                    for t, c in hops
+                    if not edge.get("filter") or self._passes(state.connections[c], edge["filter"])
+                }
+            )
+
+        def price(match: Match) -> float:
+            prices = [self._price(edge.get("cost"), metric) for edge in edges]
+            return sum(p(u, v, c) for p, hops in zip(prices, match.edges, strict=True) for u, c, v in hops)
+
+        found = matches(sorted(state.tokens), steps, nodes, edges, admits, mode, LONGEST)
+        token, connection = (lambda id: self._full(state.tokens[id])), state.connections.__getitem__
+        kept = selected(found, selector, k or 1, price)[:limit]
+        rows = [columns_of(match, columns, token, connection, price) for match in kept]
+        return NaiveRelation(list(columns), rows, "adjacency", len(state.connections))
 
     def _ways(self, ways: list[Way], numbers: list[str]) -> NaiveRelation:
         rows = [

@@ -32,7 +32,16 @@ ARROW = {  # column -> (NGQL type, Arrow type); a column of one name has one typ
     "coords": ("FLOAT[8]", pa.list_(pa.float32(), 8)),
     "flags": ("INTEGER", pa.uint16()),
     "props": ("JSON", pa.string()),
+    "length": ("INTEGER", pa.int32()),
+    **dict.fromkeys(("tokens", "connections"), ("BIGINT[]", pa.list_(pa.int64()))),
 }
+
+
+def _arrow(name: str) -> tuple[str, Any]:
+    """The types of a column; that of a pattern's variable is called `variable.column`."""
+    return ARROW.get(name.rpartition(".")[2], ("REAL", pa.float32()))
+
+
 STORED = {
     "tokens": ["id", "key", "type", "coords", "weight", "flags", "created_at", "updated_at", "props"],
     "connections": "id source target type weight confidence rigidity mutability evidence activations levels"
@@ -128,7 +137,7 @@ class NaiveRelation:
 
     def __init__(self, columns: list[str], rows: list[Row], access: str, examined: int) -> None:
         self.columns, self._rows, self.access = columns, rows, access
-        self.types = [ARROW.get(name, ("REAL", None))[0] for name in columns]
+        self.types = [_arrow(name)[0] for name in columns]
         self.work = {"rows_examined": examined, "leaves_visited": 0, "leaves_total": 0, "edges_examined": 0}
         self.num_rows = len(rows)
 
@@ -141,12 +150,13 @@ class NaiveRelation:
 
     @staticmethod
     def _value(row: Row, name: str) -> Any:
-        if name == "coords":
+        column = name.rpartition(".")[2]
+        if column == "coords":
             return list(row[name])
-        return json.loads(row[name]) if name == "props" and row[name] is not None else row[name]
+        return json.loads(row[name]) if column == "props" and row[name] is not None else row[name]
 
     def _table(self) -> pa.Table:
-        types = [ARROW.get(name, ("REAL", pa.float32()))[1] for name in self.columns]
+        types = [_arrow(name)[1] for name in self.columns]
         arrays = []
         for name, type_ in zip(self.columns, types, strict=True):
             plain = pa.string() if type_ == DICTIONARY else type_

@@ -39,6 +39,10 @@ class SourceNames:
             self.alias, name, self.typed and name in ("type", "mutability"), type=type_, span=span
         )
 
+    def shown_column(self, name: str, type_: str) -> bound.Column:
+        """One that `*` shows."""
+        return bound.Column(self.alias, name, type=type_)
+
     def type_of(self, column: str) -> str | None:
         """The type of a column, or None when the source has none of that name (that we know of)."""
         if self.shown is None:
@@ -58,6 +62,8 @@ class Scope:
     sources: list[SourceNames] = field(default_factory=list)
     merged: dict[str, str] = field(default_factory=dict)
     """Columns that a JOIN … USING merges: name → type."""
+    is_match: bool = False
+    """Whether the sources are the variables of a MATCH."""
 
     def owns(self, column: str) -> bool:
         """Whether a source of this block has such a column."""
@@ -167,14 +173,17 @@ class Context:
                 return bound.Column(None, name, span=node.span)
             at = at.parent
         known = [column for source in scope.sources for column in source.names()]
-        raise self.error("42703", f'column "{name}" does not exist', node, did_you_mean(name, known))
+        of_source = f"write {name}.id for one of its columns, {name}.* for all"
+        helpful = did_you_mean(name, known) if scope.source(name) is None else of_source
+        raise self.error("42703", f'column "{name}" does not exist', node, helpful)
 
     def _qualified(self, scope: Scope, alias: str, name: str, node: ast.ColumnRef) -> bound.Column:
         source = scope.source(alias)
         if source is None:
             aliases = [each.alias for each in scope.sources]
             hint = did_you_mean(alias, aliases)
-            raise self.error("42P01", f'"{alias}" is no table of this FROM', node.parts[0], hint)
+            what = "variable of this MATCH" if scope.is_match else "table of this FROM"
+            raise self.error("42P01", f'"{alias}" is no {what}', node.parts[0], hint)
         if source.type_of(name) is None and source.shown is not None:
             hint = did_you_mean(name, source.names())
             raise self.error("42703", f'column "{name}" of "{alias}" does not exist', node.parts[1], hint)

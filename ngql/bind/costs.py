@@ -25,10 +25,12 @@ class Costs:
 
     Args:
         context: the statement's state.
+        names: what the connection (e) and its ends (u, v) may be called; just that unless given.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, names: Mapping[str, str] | None = None) -> None:
         self.context = context
+        self._names = names or {name: name for name in _TABLES}
 
     def bind(self, node: ast.Expr) -> bound.Expr:
         """A number of every hop.
@@ -94,7 +96,7 @@ class Costs:
         names = [part.value for part in node.parts]
         if len(names) == 1:
             raise self._unqualified(names[0], node)
-        if names[0] not in _TABLES:
+        if names[0] not in self._names:
             raise self.context.error(
                 "42P01", f'"{names[0]}" is not known in COST', node.parts[0], _NAMES_HINT
             )
@@ -103,15 +105,15 @@ class Costs:
             hint = did_you_mean(names[1], known)
             message = f'column "{".".join(names[1:])}" of "{names[0]}" does not exist'
             raise self.context.error("42703", message, node.parts[1], hint)
-        return bound.HopColumn(names[0], names[1], type=known[names[1]], span=node.span)
+        return bound.HopColumn(self._names[names[0]], names[1], type=known[names[1]], span=node.span)
 
     def _columns(self, alias: str) -> Mapping[str, str]:
-        table = self.context.catalog.tables[_TABLES[alias]]
+        table = self.context.catalog.tables[_TABLES[self._names[alias]]]
         return {**table.shown, **table.hidden}
 
     def _unqualified(self, name: str, node: ast.ColumnRef) -> Error:
         """A name alone could be of the connection or of either end, so it is of none."""
-        known = [f"{alias}.{column}" for alias in _TABLES for column in self._columns(alias)]
+        known = [f"{alias}.{column}" for alias in self._names for column in self._columns(alias)]
         owners = [column for column in known if column.partition(".")[2] == name]
         hint = f"write {' or '.join(owners)}" if owners else did_you_mean(f"e.{name}", known) or _NAMES_HINT
         return self.context.error("42703", f'column "{name}" does not exist', node, hint)

@@ -242,6 +242,8 @@ class Expressions(Predicates):
         name = ".".join(part.value for part in node.name.parts)
         if name in functions.LATER:
             raise self.context.later(f"{name}()", node.name)
+        if name in functions.PATHS:
+            return self._of_path(node, name)
         if functions.is_refused(name):
             raise self.context.error("42501", f"function {name} is not allowed", node.name)
         args: list[bound.Expr] = []
@@ -270,6 +272,23 @@ class Expressions(Predicates):
             type=type_,
             span=node.span,
         )
+
+    def _of_path(self, node: ast.Function, name: str) -> bound.Expr:
+        """What a function of a path variable gives: a column of the pattern."""
+        column, _ = functions.PATHS[name]
+        if len(node.arguments) != 1:
+            raise self.context.error("42883", f"{name}() takes one argument, a path", node)
+        argument = node.arguments[0]
+        alias = (
+            argument.parts[0].value
+            if isinstance(argument, ast.ColumnRef) and len(argument.parts) == 1
+            else ""
+        )
+        source = self.scope.source(alias)
+        if source is None or source.shown or column not in source.hidden:
+            hint = "name the path in MATCH: MATCH p = ANY SHORTEST (a)-[e]->*(b)"
+            raise self.context.error("42883", f"{name}() takes a path", argument, hint)
+        return source.column(column, node.span)
 
     def _own(self, node: ast.Function, name: str, args: list[bound.Expr]) -> bound.Expr:
         if len(args) != 1:

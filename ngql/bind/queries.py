@@ -184,9 +184,11 @@ class Queries:
     def _select(self, node: ast.Select, query: ast.Query, outer: Scope | None) -> tuple[bound.Query, Columns]:
         scope = Scope(outer)
         expressions = Expressions(self.context, scope, self.bind)
-        source = Sources(self.context, scope, expressions, self.bind).bind(node)
+        sources = Sources(self.context, scope, expressions, self.bind)
+        source = sources.bind(node)
         items = self._items(node, scope, expressions, source)
-        where = expressions.condition(node.where, "WHERE")
+        written = node.head.where if isinstance(node.head, ast.Match) else node.where
+        where = expressions.condition(written, "WHERE")
         if where is not None:
             self._refuse_aggregate(where, "WHERE")
         group = tuple(self._group_key(key, node, items, scope, expressions) for key in node.group_by)
@@ -208,7 +210,7 @@ class Queries:
         block = bound.Block(
             items,
             source,
-            bound.conjuncts(where),
+            (*sources.conditions, *bound.conjuncts(where)),
             group,
             having,
             distinct if isinstance(distinct, bool) else tuple(expressions.bind(key) for key in distinct),
@@ -220,6 +222,7 @@ class Queries:
             limit=limit,
             offset=offset,
         )
+        block = sources.measured(block)
         if any(isinstance(item.expr, bound.Star) for item in items):
             return block, None
         return block, tuple((item.name, item.expr.type) for item in items)
@@ -227,7 +230,7 @@ class Queries:
     def _items(
         self, node: ast.Select, scope: Scope, expressions: Expressions, source: bound.Source | None
     ) -> tuple[bound.Item, ...]:
-        if node.head is not None:
+        if node.head is not None and not isinstance(node.head, ast.Match):
             return self._starred(ast.Star(span=node.span), scope)
         if source is None and any(isinstance(item.value, ast.Star) for item in node.items):
             raise self.context.error("42601", "SELECT * needs a FROM", node)
@@ -268,7 +271,7 @@ class Queries:
                         items.append(bound.Item(bound.Column(None, name, type=type_), name))
                     merged.add(name)
                 else:
-                    items.append(bound.Item(bound.Column(source.alias, name, type=type_), name))
+                    items.append(bound.Item(source.shown_column(name, type_), name))
         return tuple(items)
 
     def _group_key(

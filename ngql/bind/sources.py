@@ -9,6 +9,7 @@ from ngql.bind import points
 from ngql.bind.context import Context, Scope, SourceNames
 from ngql.bind.costs import Costs
 from ngql.bind.expressions import BindQuery, Expressions
+from ngql.bind.match import Matches
 from ngql.catalog import LATER, Table, did_you_mean
 
 __all__ = ["PATH_COLUMNS", "Sources", "rename_columns"]
@@ -36,6 +37,14 @@ class Sources:
         self.scope = scope
         self.expressions = expressions
         self._bind_query = bind_query
+        self._matches = Matches(context, scope, bind_query)
+        self.conditions: tuple[bound.Expr, ...] = ()
+        """What the patterns of a MATCH ask of the rows found."""
+
+    def measured(self, block: bound.Block) -> bound.Block:
+        """The block with the distances of a MATCH spelt out."""
+        measured: bound.Block = self._matches.measured(block)
+        return measured
 
     def bind(self, node: ast.Select) -> bound.Source | None:
         """The source of a SELECT, or None without FROM."""
@@ -61,7 +70,8 @@ class Sources:
             case ast.Spread():
                 raise self.context.later("SELECT SPREAD", head)
             case _:
-                raise self.context.later("MATCH", head, "SELECT NEIGHBORS OF and SELECT PATH walk the graph")
+                source, self.conditions = self._matches.bind(head)
+                return source
 
     def _neighbors(self, node: ast.Neighbors) -> bound.NeighborsSource:
         if isinstance(node.form, ast.Box):
@@ -145,7 +155,7 @@ class Sources:
             case ast.FunctionSource():
                 return self._function(node)
             case _:
-                raise self.context.later("GRAPH_TABLE", node)
+                return self._graph_table(node)
 
     def _table(self, node: ast.TableSource) -> bound.Source:
         names = [part.value for part in node.name.parts]
@@ -222,6 +232,15 @@ class Sources:
         self._add(alias, None if columns is None else dict(columns), {}, node)
         names = tuple(name.value for name in node.columns)
         return bound.DerivedSource(alias, query, columns, names, node.lateral)
+
+    def _graph_table(self, node: ast.GraphTable) -> bound.DerivedSource:
+        """A MATCH with its columns, as the query it is."""
+        name = ".".join(part.value for part in node.graph.parts)
+        if name != "store":
+            hint = "the tokens and connections of this store are the graph store"
+            raise self.context.error("42P01", f'graph "{name}" does not exist', node.graph, hint)
+        select = ast.Select(node.columns, node.match, span=node.span)
+        return self._derived(ast.QuerySource(ast.Query(select, span=node.span), node.alias, span=node.span))
 
     def _distinct_names(
         self, columns: tuple[tuple[str, str], ...], node: ast.QuerySource

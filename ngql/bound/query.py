@@ -19,12 +19,15 @@ __all__ = [
     "Cte",
     "CteSource",
     "DerivedSource",
+    "EdgePart",
     "FunctionSource",
     "Item",
     "Join",
     "Leaf",
+    "MatchSource",
     "Near",
     "NeighborsSource",
+    "NodePart",
     "PathSource",
     "Query",
     "SetOperation",
@@ -111,6 +114,46 @@ class PathSource:
 
 
 @dataclass(frozen=True, slots=True)
+class NodePart:
+    """A token of a pattern: what it passes, the query that gives its ids, the place of the one it is the same as."""
+
+    filter: tuple[Expr, ...] = ()
+    query: Query | None = None
+    same: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EdgePart:
+    """A connection of a pattern, or a walk along `low` to `high` of them; a `high` of None is any number."""
+
+    filter: tuple[Expr, ...]
+    via: tuple[str, ...] | None
+    direction: str
+    low: Expr
+    high: Expr | None
+    cost: Expr | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchSource:
+    """A path pattern of MATCH: a row a path, the columns of its variables called `variable.column`."""
+
+    alias: str
+    columns: tuple[tuple[str, str], ...]
+    variables: tuple[tuple[str, int], ...]
+    """Names and places: of tokens from 0 on, of connections from -1 down."""
+    path: str | None
+    """The name of the path itself."""
+    nodes: tuple[NodePart, ...]
+    edges: tuple[EdgePart, ...]
+    mode: str
+    selector: str | None
+    count: Expr | None
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class AccessSource:
     """What `plan` makes of the three: an engine call that gives the rows.
 
@@ -169,13 +212,23 @@ Source = (
     TableSource
     | NeighborsSource
     | PathSource
+    | MatchSource
     | AccessSource
     | DerivedSource
     | CteSource
     | FunctionSource
     | Join
 )
-Leaf = TableSource | NeighborsSource | PathSource | AccessSource | DerivedSource | CteSource | FunctionSource
+Leaf = (
+    TableSource
+    | NeighborsSource
+    | PathSource
+    | MatchSource
+    | AccessSource
+    | DerivedSource
+    | CteSource
+    | FunctionSource
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ng_engine.errors import from_sqlstate
@@ -12,7 +13,20 @@ from ngql.ast import Span
 from ngql.engine import Engine
 from ngql.filters import filter_of
 from ngql.lower.costs import cost_metric, cost_of, metric_place
-from ngql.plan import Access, Boxed, Count, EngineQuery, Lookup, Nearest, Neighbors, Pairs, Path, Scan
+from ngql.lower.match import columns_of, edge_of, fed, node_of, together
+from ngql.plan import (
+    Access,
+    Boxed,
+    Count,
+    EngineQuery,
+    Lookup,
+    Match,
+    Nearest,
+    Neighbors,
+    Pairs,
+    Path,
+    Scan,
+)
 from ngql.program import CountCall, EngineCall, Projection
 from ngql.values import Late
 
@@ -79,6 +93,8 @@ def lower_access(access: Access, text: str) -> EngineCall:
     place = access.filter[0].span if access.filter else None
     if isinstance(access, Path):
         return _path(access, arguments, text)
+    if isinstance(access, Match):
+        return _match(access, arguments, text)
     if isinstance(access, Count):
         arguments.fixed["table"] = access.table
         arguments.add("filter", conditions, place)
@@ -259,29 +275,8 @@ def _neighbors(access: Neighbors, arguments: _Arguments, conditions: Any, text: 
     return arguments.call("neighbors", access, text)
 
 
-def _hops(expr: bound.Expr | None, what: str = "the number of hops", least: int = 0) -> Any:
-    """A number of hops, or of paths; NULL is no number."""
-    if expr is None:
-        return None
-    count = values.count(expr, what)
-    if not isinstance(count, Late):
-        return count
-
-    def read(engine: Engine, given: Sequence[Any]) -> int:
-        value = count.read(engine, given)
-        if value is None:
-            raise from_sqlstate("22023", f"{what} must not be NULL")
-        if value < least:
-            raise from_sqlstate("22023", f"{what} counts from {least}")
-        if value >= 1 << 31:
-            raise from_sqlstate("22003", f"{what} is out of range")
-        return int(value)
-
-    return Late(read)
-
-
 def _depth(access: Neighbors) -> Any:
-    low, high = (_hops(end) for end in access.depth)
+    low, high = (values.hops(end) for end in access.depth)
     if not isinstance(low, Late) and not isinstance(high, Late):
         return low, high
 
@@ -310,7 +305,9 @@ def _path(access: Path, arguments: _Arguments, text: str) -> EngineCall:
     arguments.add_token("source", access.start)
     arguments.add_token("target", access.goal)
     arguments.add("via", None if access.via is None else list(access.via), None)
-    arguments.add("max_depth", _hops(access.max_depth), access.max_depth.span if access.max_depth else None)
+    arguments.add(
+        "max_depth", values.hops(access.max_depth), access.max_depth.span if access.max_depth else None
+    )
     arguments.add("direction", access.direction, None, "out")
     if access.cost is not None:
         cost, metric = cost_of(access.cost), cost_metric(access.cost)
@@ -321,5 +318,35 @@ def _path(access: Path, arguments: _Arguments, text: str) -> EngineCall:
         arguments.blamed["22003"] = access.cost.span
     if access.count is None:
         return arguments.call("path", access, text)
-    arguments.add("k", _hops(access.count, "the number of paths", 1), access.count.span)
+    arguments.add("k", values.hops(access.count, "the number of paths", 1), access.count.span)
     return arguments.call("paths", access, text)
+
+
+def _match(access: Match, arguments: _Arguments, text: str) -> EngineCall:
+    pattern = access.pattern
+    queries = [node.query for node in pattern.nodes if node.query is not None]
+    readers = iter(fed(len(queries)))
+    nodes = [node_of(node, None if node.query is None else next(readers)) for node in pattern.nodes]
+    arguments.add("nodes", together(nodes), access.span)
+    arguments.add("edges", together([edge_of(edge) for edge in pattern.edges]), access.span)
+    arguments.fixed["columns"] = columns_of(pattern, access.columns)
+    arguments.add("mode", pattern.mode, None, "walk")
+    arguments.add("selector", pattern.selector, None)
+    if pattern.count is not None:
+        arguments.add("k", values.hops(pattern.count, "the number of paths", 1), pattern.count.span)
+    costs = [edge.cost for edge in pattern.edges if edge.cost is not None]
+    for cost in costs:
+        metric = cost_metric(cost)
+        if metric is not None:
+            arguments.add("metric", metric, metric_place(cost))
+            arguments.reads += 1
+            break
+    if costs:
+        arguments.blamed["22003"] = costs[0].span
+    arguments.add("limit", values.count(access.limit, "LIMIT"), access.limit.span if access.limit else None)
+    call = arguments.call("match_paths", access, text)
+    # Not at the top: a query is lowered by its accesses.
+    from ngql.lower.queries import lower_query
+
+    feeds = tuple(lower_query(query, text) for query in queries)
+    return replace(call, feeds=feeds, reads=call.reads + sum(feed.reads for feed in feeds))

@@ -41,6 +41,10 @@ def _bounded(term: bound.Expr, source: bound.AccessSource) -> tuple[bound.Distan
         case bound.Operation(op=op, args=(left, right)) if op in FLIPPED:
             if values.is_constant(left):
                 left, right, op = right, left, FLIPPED[op]
-            if op in ("<", "<=") and isinstance(left, bound.Distance) and is_distance(left, source):
+            if (
+                op in ("<", "<=")
+                and isinstance(left, bound.Distance)
+                and is_distance(left, source.alias, source.access.table)
+            ):
                 return left, right
     return None

@@ -21,7 +21,11 @@ def order_by_distance(block: bound.Block) -> bound.Block:
         return block
     first, *ties = [resolved(block, key) for key in block.order]
     measured = first.expr
-    if first.descending or not is_distance(measured, source) or not isinstance(measured, bound.Distance):
+    if (
+        first.descending
+        or not is_distance(measured, source.alias, source.access.table)
+        or not isinstance(measured, bound.Distance)
+    ):
         return block
     by_id = bound.OrderKey(bound.Column(source.alias, "id", type=types.BIGINT))
     if ties not in ([], [by_id]):

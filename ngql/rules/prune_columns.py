@@ -31,7 +31,7 @@ def prune_columns(block: bound.Block) -> bound.Block:
         kept = [name for name in used if name not in loose or name in shown]
         if _joined_naturally(block.source):
             kept = list(dict.fromkeys([*kept, *shown]))
-        columns = tuple(kept) or ("id",)
+        columns = tuple(kept) or (source.columns[0][0],)
         block = with_source(block, source, replace(source, access=replace(source.access, columns=columns)))
     return block
 

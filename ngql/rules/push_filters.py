@@ -36,7 +36,7 @@ def taken(term: bound.Expr, source: bound.AccessSource) -> bound.AccessSource | 
     if not isinstance(access, _TAKE_FILTERS) or access.limit is not None or access.offset is not None:
         return None
     term = _spelt_out(term, source)
-    if not (_about(term, source) and is_filter(term, source)):
+    if not (_about(term, source) and is_filter(term, source.alias, access.table)):
         return None
     return replace(source, access=replace(access, filter=(*access.filter, term)))
 

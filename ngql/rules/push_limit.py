@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ngql import bound
-from ngql.plan import Path, Stored
+from ngql.plan import Match, Path, Stored
 from ngql.rules.shape import keeps_rows, only_source, ordered_by_access
 
 __all__ = ["push_limit"]
@@ -17,6 +17,8 @@ def push_limit(block: bound.Block) -> bound.Block:
     if source is None or source.near is not None or isinstance(source.access, (Path, Stored)):
         return block
     if block.limit is None and block.offset is None:
+        return block
+    if isinstance(source.access, Match) and block.offset is not None:
         return block
     if block.where or not keeps_rows(block) or not ordered_by_access(block, source):
         return block

@@ -237,6 +237,7 @@ pub(crate) fn to_python<'py>(py: Python<'py>, cell: Cell<'_>) -> PyResult<Bound<
         Cell::Int(v) => v.into_pyobject(py)?.into_any(),
         Cell::Real(v) => f64::from(v).into_pyobject(py)?.into_any(),
         Cell::Double(v) => v.into_pyobject(py)?.into_any(),
+        Cell::Bigs(v) => v.to_vec().into_pyobject(py)?.into_any(),
         Cell::Text(v) => v.into_pyobject(py)?.into_any(),
         Cell::Json(v) => imports(py)?.loads.bind(py).call1((v,))?,
         Cell::Time(v) => datetime(py, v)?,

@@ -3,12 +3,14 @@
 //! A whole, dense segment becomes Arrow without a copy: the buffers are the segment's own chunks, kept alive by it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt16Type};
 use arrow_array::{
-    Array, ArrayRef, Float64Array, Int16Array, Int32Array, Int64Array, PrimitiveArray, RecordBatch, RecordBatchOptions,
-    StringArray, new_null_array,
+    Array, ArrayRef, Float64Array, Int16Array, Int32Array, Int64Array, ListArray, PrimitiveArray, RecordBatch,
+    RecordBatchOptions, StringArray, new_null_array,
 };
 use arrow_schema::{DataType, Field as ArrowField, Fields, Schema, SchemaRef};
 
@@ -38,6 +40,8 @@ pub enum Extra {
     Big(Int64Array),
     /// INTEGER.
     Small(Int32Array),
+    /// BIGINT[], without NULLs.
+    Bigs(ListArray),
 }
 
 impl Extra {
@@ -46,6 +50,7 @@ impl Extra {
             Self::Double(a) => Arc::new(a.clone()),
             Self::Big(a) => Arc::new(a.clone()),
             Self::Small(a) => Arc::new(a.clone()),
+            Self::Bigs(a) => Arc::new(a.clone()),
         }
     }
 }
@@ -55,6 +60,8 @@ impl Extra {
 pub enum Origin {
     /// A column of the relation's table.
     Table(Column),
+    /// A column of the rows of a part, by position.
+    Part(usize, Column),
     /// A computed column, by position.
     Extra(usize),
 }
@@ -66,8 +73,17 @@ pub enum Rows {
     All,
     /// These.
     List(Vec<u32>),
-    /// None of the table: computed columns only, so many rows.
+    /// None of the table: parts and computed columns only, so many rows.
     Computed(usize),
+}
+
+/// Rows of one table, as many as the relation has: what a variable of a pattern is bound to.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Which table.
+    pub table: TableKind,
+    /// Its rows, in order.
+    pub rows: Vec<u32>,
 }
 
 /// What finding the rows cost.
@@ -89,6 +105,7 @@ pub struct Relation {
     table: TableKind,
     columns: Vec<(Cow<'static, str>, Origin)>,
     rows: Rows,
+    parts: Vec<Part>,
     extras: Vec<Extra>,
     /// What finding the rows cost.
     pub work: Work,
@@ -128,7 +145,21 @@ impl Relation {
                 .collect::<Result<Vec<_>>>()?,
         };
         let extras = extras.into_iter().map(|(_, extra)| extra).collect();
-        Ok(Self { snapshot, table, columns, rows, extras, work: Work::default(), access: "scan" })
+        let parts = Vec::new();
+        Ok(Self { snapshot, table, columns, rows, parts, extras, work: Work::default(), access: "scan" })
+    }
+
+    /// A relation of `len` rows whose columns are those of parts, or computed.
+    pub fn of_parts(
+        snapshot: Arc<Snapshot>,
+        len: usize,
+        parts: Vec<Part>,
+        extras: Vec<Extra>,
+        columns: Vec<(String, Origin)>,
+    ) -> Self {
+        let columns = columns.into_iter().map(|(name, origin)| (Cow::Owned(name), origin)).collect();
+        let (rows, work) = (Rows::Computed(len), Work::default());
+        Self { snapshot, table: TableKind::Tokens, columns, rows, parts, extras, work, access: "scan" }
     }
 
     /// The same with what finding it cost.
@@ -165,8 +196,9 @@ impl Relation {
                 Extra::Double(_) => "DOUBLE",
                 Extra::Big(_) => "BIGINT",
                 Extra::Small(_) => "INTEGER",
+                Extra::Bigs(_) => "BIGINT[]",
             },
-            Origin::Table(column) => match column {
+            Origin::Table(column) | Origin::Part(_, column) => match column {
                 Column::Id | Column::Source | Column::Target | Column::Activations => "BIGINT",
                 Column::Key | Column::Type | Column::Mutability => "TEXT",
                 Column::Coords => "FLOAT[8]",
@@ -189,6 +221,10 @@ impl Relation {
                 match origin {
                     Origin::Extra(e) => visit(i, c, self.extra_cell(*e, start + i)),
                     Origin::Table(column) => visit(i, c, cell(&self.snapshot, self.table, row, *column)),
+                    Origin::Part(part, column) => {
+                        let Part { table, rows } = &self.parts[*part];
+                        visit(i, c, cell(&self.snapshot, *table, rows[start + i], *column));
+                    }
                 }
             }
         }
@@ -209,6 +245,10 @@ impl Relation {
             Extra::Big(a) if a.is_null(i) => Cell::Null,
             Extra::Big(a) => Cell::Int(a.value(i)),
             Extra::Small(a) => Cell::Int(i64::from(a.value(i))),
+            Extra::Bigs(a) => {
+                let (ends, values) = (a.value_offsets(), a.values().as_primitive::<Int64Type>().values());
+                Cell::Bigs(&values[ends[i] as usize..ends[i + 1] as usize])
+            }
         }
     }
 
@@ -220,7 +260,7 @@ impl Relation {
                     let array = self.extras[*i].array();
                     (array.data_type().clone(), array.is_nullable())
                 }
-                Origin::Table(column) => {
+                Origin::Table(column) | Origin::Part(_, column) => {
                     (data_type(*column), matches!(column, Column::Key | Column::Props | Column::LastActivatedAt))
                 }
             };
@@ -246,61 +286,80 @@ impl Relation {
         match &self.rows {
             Rows::All => match self.whole_segment(step, schema).transpose() {
                 Some(whole) => vec![whole],
-                None => self.gathered(&self.segment_rows(step), 0, schema),
+                None => {
+                    let rows = self.segment_rows(step);
+                    self.gathered(Some(&rows), 0..rows.len(), schema)
+                }
             },
-            Rows::List(rows) => self.gathered(&rows[range.clone()], range.start, schema),
-            Rows::Computed(_) => {
-                let arrays = self.columns.iter().filter_map(|(_, origin)| match origin {
-                    Origin::Extra(i) => Some(self.extras[*i].array().slice(range.start, range.len())),
-                    Origin::Table(_) => None,
-                });
-                vec![record_batch(schema, arrays.collect(), range.len())]
-            }
+            Rows::List(rows) => self.gathered(Some(&rows[range.clone()]), range, schema),
+            Rows::Computed(_) => self.gathered(None, range, schema),
         }
     }
 
-    /// Batches of copied values; computed columns begin at `first`.
-    fn gathered(&self, rows: &[u32], mut first: usize, schema: &SchemaRef) -> Vec<Result<RecordBatch>> {
-        let piece = |piece: &[u32]| {
+    /// Batches of copied values at these places of the relation; `rows` are the table's there.
+    fn gathered(&self, rows: Option<&[u32]>, places: Range<usize>, schema: &SchemaRef) -> Vec<Result<RecordBatch>> {
+        let first = places.start;
+        // Of the table of a computed relation there is no column.
+        let of_table =
+            |piece: &Range<usize>| rows.map_or(&[][..], |rows| &rows[piece.start - first..piece.end - first]);
+        let piece = |piece: Range<usize>| {
             let arrays = self.columns.iter().map(|(_, origin)| match origin {
-                Origin::Extra(i) => self.extras[*i].array().slice(first, piece.len()),
-                Origin::Table(column) => self.gather(piece, *column),
+                Origin::Extra(i) => self.extras[*i].array().slice(piece.start, piece.len()),
+                Origin::Table(column) => self.gather(self.table, of_table(&piece), *column),
+                Origin::Part(part, column) => {
+                    let Part { table, rows } = &self.parts[*part];
+                    self.gather(*table, &rows[piece.clone()], *column)
+                }
             });
-            let batch = record_batch(schema, arrays.collect(), piece.len());
-            first += piece.len();
-            batch
+            record_batch(schema, arrays.collect(), piece.len())
         };
-        self.pieces(rows).map(piece).collect()
+        self.pieces(rows, places.clone()).into_iter().map(piece).collect()
     }
 
-    /// The rows in runs whose text fits an Arrow array, which counts its bytes in 32 bits.
-    fn pieces<'a>(&self, rows: &'a [u32]) -> impl Iterator<Item = &'a [u32]> {
-        let texts: Vec<Column> = self.columns.iter().filter_map(|(_, origin)| table_column(*origin)).collect();
-        let texts: Vec<Column> = texts.into_iter().filter(|c| matches!(c, Column::Key | Column::Props)).collect();
-        let length = |row: u32| {
-            let bytes = |column: &Column| match cell(&self.snapshot, self.table, row, *column) {
+    /// The places in runs whose text fits an Arrow array, which counts its bytes in 32 bits.
+    fn pieces(&self, rows: Option<&[u32]>, places: Range<usize>) -> Vec<Range<usize>> {
+        let first = places.start;
+        let texts: Vec<(TableKind, &[u32], Column)> = self
+            .columns
+            .iter()
+            .filter_map(|(_, origin)| match origin {
+                Origin::Table(column) => Some((self.table, rows?, *column)),
+                Origin::Part(part, column) => {
+                    let Part { table, rows } = &self.parts[*part];
+                    Some((*table, &rows[places.clone()], *column))
+                }
+                Origin::Extra(_) => None,
+            })
+            .filter(|(_, _, column)| matches!(column, Column::Key | Column::Props))
+            .collect();
+        if texts.is_empty() {
+            return if places.is_empty() { Vec::new() } else { vec![places] };
+        }
+        let length = |place: usize| {
+            let bytes = |(table, rows, column): &(TableKind, &[u32], Column)| match cell(
+                &self.snapshot,
+                *table,
+                rows[place - first],
+                *column,
+            ) {
                 Cell::Text(text) | Cell::Json(text) => text.len(),
                 _ => 0,
             };
             texts.iter().map(bytes).sum::<usize>()
         };
-        let mut ends = Vec::new();
-        if !texts.is_empty() {
-            let mut bytes = 0;
-            for (i, row) in rows.iter().enumerate() {
-                let more = length(*row);
-                if bytes + more > TEXT_BYTES {
-                    ends.push(i);
-                    bytes = 0;
-                }
-                bytes += more;
+        let (mut pieces, mut start, mut bytes) = (Vec::new(), first, 0);
+        for place in places.clone() {
+            let more = length(place);
+            if bytes + more > TEXT_BYTES && place > start {
+                pieces.push(start..place);
+                (start, bytes) = (place, 0);
             }
+            bytes += more;
         }
-        if !rows.is_empty() {
-            ends.push(rows.len());
+        if start < places.end {
+            pieces.push(start..places.end);
         }
-        let mut start = 0;
-        ends.into_iter().map(move |end| &rows[std::mem::replace(&mut start, end)..end])
+        pieces
     }
 
     fn segment_rows(&self, number: usize) -> Vec<u32> {
@@ -391,8 +450,8 @@ impl Relation {
         }
     }
 
-    fn gather(&self, rows: &[u32], column: Column) -> ArrayRef {
-        let (snapshot, table) = (&*self.snapshot, self.table);
+    fn gather(&self, table: TableKind, rows: &[u32], column: Column) -> ArrayRef {
+        let snapshot = &*self.snapshot;
         let cells = rows.iter().map(|row| cell(snapshot, table, *row, column));
         match data_type(column) {
             DataType::Int64 => gathered::<Int64Type>(cells, |c| if let Cell::Int(v) = c { Some(v) } else { None }),
@@ -455,7 +514,7 @@ fn all_columns(rows: &Rows, table: TableKind, extras: &[(&'static str, Extra)]) 
 fn table_column(origin: Origin) -> Option<Column> {
     match origin {
         Origin::Table(column) => Some(column),
-        Origin::Extra(_) => None,
+        Origin::Part(..) | Origin::Extra(_) => None,
     }
 }
 

@@ -93,6 +93,8 @@ pub enum Cell<'a> {
     Time(i64),
     /// FLOAT[8].
     Coords([f32; 8]),
+    /// BIGINT[].
+    Bigs(&'a [i64]),
 }
 
 /// Resolve a table's column by name.

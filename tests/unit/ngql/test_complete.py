@@ -19,6 +19,7 @@ CATALOG = SimpleNamespace(
         "connections": table("source", "target", "weight"),
         "Odd": table("x"),
     },
+    token_types=frozenset({"word"}),
     connection_types=frozenset({"similar", "cause", "and"}),
     profiles=frozenset({"explorer", "analyst"}),
 )

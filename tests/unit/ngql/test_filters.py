@@ -27,7 +27,7 @@ def translated(condition: str, parameters: dict[str, Any] | None = None) -> Any:
     statement = plan(bind(parse(text), text, CATALOG, ngql.kinds_of(parameters)))
     block = statement.query
     assert isinstance(block.source, bound.AccessSource)
-    if not all(is_filter(term, block.source) for term in block.where):
+    if not all(is_filter(term, block.source.alias, block.source.access.table) for term in block.where):
         return None
     return late(filter_of(block.where), ENGINE, list((parameters or {}).values()))
 

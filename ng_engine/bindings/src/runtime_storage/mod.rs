@@ -4,6 +4,7 @@ mod cdna;
 mod connections;
 mod graph;
 mod join;
+mod match_paths;
 mod search;
 mod store;
 mod tokens;

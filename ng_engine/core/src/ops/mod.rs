@@ -6,6 +6,7 @@ pub mod components;
 pub mod ingest;
 pub mod join;
 pub mod lookup;
+pub mod match_paths;
 pub mod mutate;
 pub mod nearest;
 pub mod neighbors;

@@ -97,13 +97,19 @@ fn select<R: Filtered>(table: &Table<R>, filter: &Filter, scan: &Scan<'_>, cance
         }
         return Ok((Rows::List(page(rows, scan.limit, scan.offset)), examined));
     }
+    let mut rows = all_passing(table, filter, cancel)?;
+    order::sort_by_key(cancel, &mut rows, |row| table.id(*row))?;
+    Ok((Rows::List(page(rows, scan.limit, scan.offset)), table.live() as u64))
+}
+
+/// All rows that pass, by row number.
+pub(super) fn all_passing<R: Filtered>(table: &Table<R>, filter: &Filter, cancel: &Cancel) -> Result<Vec<u32>> {
     let mut rows = Vec::new();
     for number in 0..table.segments() {
         cancel.poll()?;
         rows.extend(passing(table, number, filter));
     }
-    order::sort_by_key(cancel, &mut rows, |row| table.id(*row))?;
-    Ok((Rows::List(page(rows, scan.limit, scan.offset)), table.live() as u64))
+    Ok(rows)
 }
 
 /// The rows of a segment that pass.
