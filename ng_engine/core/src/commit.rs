@@ -266,10 +266,10 @@ impl Working {
             None => next_id(self.snapshot.next_token)?,
         };
         let hash = new.key.map(RowMap::hash);
-        if let (Some(key), Some(hash)) = (new.key, hash) {
-            if self.snapshot.find_hashed_key(key, hash).is_some() {
-                return taken(format!("a token with key \"{}\" exists already", key.escape_debug()));
-            }
+        if let (Some(key), Some(hash)) = (new.key, hash)
+            && self.snapshot.find_hashed_key(key, hash).is_some()
+        {
+            return taken(format!("a token with key \"{}\" exists already", key.escape_debug()));
         }
         let mut token = self.token(new, id)?;
         token.kind = new.kind.map_or(Ok(token.kind), |name| self.token_type(name))?;

@@ -16,6 +16,8 @@ use crate::index::keys::RowMap;
 
 mod assembly;
 
+pub use assembly::NewRows;
+
 /// Bits of a row number that say the slot in its segment.
 pub const SEGMENT_BITS: u32 = 12;
 /// Rows of a full segment.

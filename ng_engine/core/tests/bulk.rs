@@ -1,5 +1,7 @@
 //! Many rows at once are what they are one by one: the same rows, ids, names and errors, or nothing at all.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use ng_core::cancel::Cancel;
 use ng_core::catalog::Catalog;
 use ng_core::commit::Working;

@@ -226,13 +226,6 @@ impl RowMap {
         }
     }
 
-    /// Room for as many more.
-    pub fn reserve(&self, additional: usize) {
-        for shard in &self.shards {
-            shard.write().reserve(additional / SHARDS + 1, |e| Entry::wide(e.hash));
-        }
-    }
-
     /// The row among the candidates that `verify` accepts.
     pub fn find(&self, hash: u64, mut verify: impl FnMut(u32) -> bool) -> Option<u32> {
         let short = hash as u32;

@@ -226,11 +226,6 @@ impl TokenBatch {
         })
     }
 
-    /// Whether the batch has keys.
-    pub fn has_keys(&self) -> bool {
-        self.key.is_some()
-    }
-
     /// A row as a token to create.
     #[inline]
     pub fn create(&self, row: usize) -> Result<NewToken<'_>> {

@@ -47,6 +47,25 @@ impl<R: Record> Segment<R> {
     }
 }
 
+/// Rows on their way into a table, in the columns of a segment.
+pub struct NewRows<R: Record> {
+    columns: R::Columns,
+    len: usize,
+}
+
+impl<R: Record> NewRows<R> {
+    /// Add one; no more than a segment has.
+    #[inline]
+    pub fn push(&mut self, row: R) {
+        if row.wants_text(&self.columns) {
+            row.add_text(&mut self.columns);
+        }
+        // SAFETY: the columns are nobody else's yet; `write` refuses a slot beyond them.
+        unsafe { row.write(&self.columns, self.len) };
+        self.len += 1;
+    }
+}
+
 impl<R: Record> Table<R> {
     /// The number of segments that have rows.
     pub fn filled(&self) -> usize {
@@ -121,39 +140,36 @@ impl<R: Record> Table<R> {
         Ok(table)
     }
 
-    /// Append so many rows and their ids, a range of them at a time on each of the engine's threads.
+    /// Append so many rows, a range of them at a time on each of the engine's threads.
     ///
     /// Whether their ids rise, from above all there were. If it fails, as where an id is not new, the table is half done,
     /// and of no use.
-    pub fn extend<I: Iterator<Item = Result<(u64, R)>>>(
+    pub fn extend(
         &mut self,
         count: usize,
         cancel: &Cancel,
-        rows: impl Fn(Range<usize>) -> I + Sync,
+        rows: impl Fn(Range<usize>, &mut NewRows<R>) -> Result<()> + Sync,
     ) -> Result<bool> {
         let (first, mut last) = (self.extent(), self.last_id);
         // An empty tail is a segment as good as any.
         let room = if self.tail.is_empty() { 0 } else { count.min(SEGMENT_ROWS - self.tail.len()) };
+        let fill = |range: Range<usize>| {
+            let mut new = NewRows { columns: R::columns(), len: 0 };
+            rows(range, &mut new)?;
+            Ok(new)
+        };
         let mut rise = true;
-        for row in rows(0..room) {
-            let (id, row) = row?;
+        let head = fill(0..room)?;
+        for slot in 0..head.len {
+            let id = R::id(&head.columns).get(slot);
             rise &= id > self.last_id;
-            self.push(id, row)?;
+            self.push(id, R::read(&head.columns, slot))?;
         }
         last = last.max(self.last_id);
         let (stamp, uniforms) = (self.stamp, R::Uniforms::default());
         let segment = |range: Range<usize>| {
             cancel.check()?;
-            let (mut columns, mut len) = (R::columns(), 0);
-            for row in rows(range) {
-                let (_, row) = row?;
-                if row.wants_text(&columns) {
-                    row.add_text(&mut columns);
-                }
-                // SAFETY: the columns are nobody else's yet; `write` refuses a slot beyond them.
-                unsafe { row.write(&columns, len) };
-                len += 1;
-            }
+            let NewRows { mut columns, len } = fill(range)?;
             if len == SEGMENT_ROWS {
                 R::share(&mut columns, &uniforms);
             }

@@ -10,6 +10,7 @@ use crate::index::adjacency::{Adjacency, Link};
 use crate::memory::CONNECTION_BYTES;
 use crate::redo::{NewConnectionRow, Op};
 use crate::request::NewConnection;
+use crate::segment::NewRows;
 use crate::snapshot::TokenRef;
 
 impl Working {
@@ -48,17 +49,18 @@ impl Working {
             };
             id.ok_or_else(|| no_end(token))
         };
-        let rise = connections.extend(count, &cancel, |range: Range<usize>| {
+        let rise = connections.extend(count, &cancel, |range: Range<usize>, rows: &mut NewRows<_>| {
             let mut codes = Codes::new(&types, met);
-            range.map(move |number| {
+            for number in range {
                 let new = row(number)?;
                 let ends = (end(&new.source)?, end(&new.target)?);
                 let id = met.id(new.id, first + number as u64)?;
                 let kind = new.kind.map_or(Ok(DEFAULT_TYPE), |name| codes.of(name))?;
                 let connection = working.connection(&new, id, ends, kind)?;
                 working.memory.take(text_bytes(&connection.props))?;
-                Ok((id, connection))
-            })
+                rows.push(connection);
+            }
+            Ok(())
         })?;
         met.check_order(rise)?;
         self.snapshot.next_connection = self.snapshot.next_connection.max(connections.last_id() + 1);

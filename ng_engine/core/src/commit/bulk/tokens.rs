@@ -10,6 +10,7 @@ use crate::guardian::{self, Change};
 use crate::memory::TOKEN_BYTES;
 use crate::redo::{NewTokenRow, Op};
 use crate::request::NewToken;
+use crate::segment::NewRows;
 
 impl Working {
     /// Store `count` tokens; their ids, or `None` and nothing done if they have to be taken one by one.
@@ -39,17 +40,18 @@ impl Working {
         let types = self.snapshot.catalog.token_types.clone();
         let mut tokens = self.snapshot.tokens.clone();
         let working = &*self;
-        let rise = tokens.extend(count, &cancel, |range: Range<usize>| {
+        let rise = tokens.extend(count, &cancel, |range: Range<usize>, rows: &mut NewRows<_>| {
             let mut codes = Codes::new(&types, met);
-            range.map(move |number| {
+            for number in range {
                 let new = row(number)?;
                 let id = met.id(new.id, first + number as u64)?;
                 let mut token = working.token(&new, id)?;
                 token.kind = new.kind.map_or(Ok(token.kind), |name| codes.of(name))?;
                 guardian::check(&working.snapshot.cdna.active, Change::Token(&token))?;
                 working.memory.take(text_bytes(&token.key) + text_bytes(&token.props))?;
-                Ok((id, token))
-            })
+                rows.push(token);
+            }
+            Ok(())
         })?;
         met.check_order(rise)?;
         self.snapshot.next_token = self.snapshot.next_token.max(tokens.last_id() + 1);
