@@ -8,12 +8,14 @@ use std::panic::RefUnwindSafe;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use crate::segment::SEGMENT_ROWS;
 
 /// What `calloc` gives without touching the memory, so an empty chunk costs no pages.
 const ALIGNMENT: usize = 16;
 
-/// Plain values for which any bytes are valid.
+/// Plain values without padding for which any bytes are valid.
 pub trait Cell: Copy + Send + Sync + 'static {}
 impl Cell for u8 {}
 impl Cell for u16 {}
@@ -41,6 +43,7 @@ impl<T: Cell> Chunk<T> {
     }
 
     /// The value of a slot that has been written.
+    #[inline]
     pub fn get(&self, slot: usize) -> T {
         assert!(slot < SEGMENT_ROWS);
         // SAFETY: inside the allocation; written before it was reachable, or zero, which is valid.
@@ -54,10 +57,17 @@ impl<T: Cell> Chunk<T> {
         unsafe { std::slice::from_raw_parts(self.cells.as_ptr(), len) }
     }
 
+    /// The bytes of a full segment's values.
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: the whole allocation, which is never written again; a `Cell` has no padding.
+        unsafe { std::slice::from_raw_parts(self.cells.as_ptr().cast(), size_of::<[T; SEGMENT_ROWS]>()) }
+    }
+
     /// Write a slot that no snapshot reaches.
     ///
     /// # Safety
     /// The caller has claimed the slot and is the only one to touch it.
+    #[inline]
     pub unsafe fn write(&self, slot: usize, value: T) {
         assert!(slot < SEGMENT_ROWS);
         // SAFETY: inside the allocation; exclusive by the caller's claim.
@@ -112,6 +122,34 @@ impl<T: Cell> Drop for Chunk<T> {
     fn drop(&mut self) {
         // SAFETY: allocated with this layout; `T: Copy` has no drop.
         unsafe { dealloc(self.cells.as_ptr().cast(), Self::layout()) }
+    }
+}
+
+/// A full chunk in which every value is the same, for all segments of a load that have no other: a column that says
+/// nothing takes neither memory nor time.
+#[derive(Debug)]
+pub struct Uniform<T: Cell>(Mutex<Option<Arc<Chunk<T>>>>);
+
+impl<T: Cell> Default for Uniform<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T: Cell> Uniform<T> {
+    /// Let a chunk of a full segment be this one if that makes no difference.
+    pub fn share(&self, chunk: &mut Arc<Chunk<T>>) {
+        let bytes = chunk.bytes();
+        let (first, others) = bytes.split_at(size_of::<T>());
+        // Every value is as the one before it.
+        if others != &bytes[..others.len()] {
+            return;
+        }
+        let mut shared = self.0.lock();
+        let kept = shared.get_or_insert_with(|| chunk.clone());
+        if kept.bytes().starts_with(first) {
+            *chunk = kept.clone();
+        }
     }
 }
 
@@ -186,6 +224,7 @@ impl TextChunk {
 ///
 /// # Safety
 /// The caller has claimed the slot; the column is there if the text is.
+#[inline]
 pub unsafe fn write_text(column: Option<&TextChunk>, slot: usize, text: Option<Arc<str>>) {
     if let Some(column) = column {
         // SAFETY: exclusive by the caller's claim.

@@ -17,6 +17,7 @@ use crate::index::keys::RowMap;
 use crate::memory::{Allowance, CONNECTION_BYTES, TEXT_BYTES, TOKEN_BYTES};
 use crate::redo::{Header, Recorder, Redo};
 use crate::request::{ConnectionPatch, NewConnection, NewToken, OnConflict, TokenPatch};
+use crate::segment::SEGMENT_ROWS;
 use crate::snapshot::{Snapshot, TokenRef};
 use crate::token::{DEFAULT_WEIGHT, Token, check_coords, check_id, check_key, check_props, flags};
 use crate::vocabulary::{Mutability, default_mutability};
@@ -265,30 +266,55 @@ impl Working {
             None => next_id(self.snapshot.next_token)?,
         };
         let hash = new.key.map(RowMap::hash);
-        if let (Some(key), Some(hash)) = (new.key, hash) {
-            check_key(key)?;
-            if self.snapshot.find_hashed_key(key, hash).is_some() {
-                return taken(format!("a token with key \"{}\" exists already", key.escape_debug()));
-            }
+        if let (Some(key), Some(hash)) = (new.key, hash)
+            && self.snapshot.find_hashed_key(key, hash).is_some()
+        {
+            return taken(format!("a token with key \"{}\" exists already", key.escape_debug()));
         }
-        if let Some(props) = new.props {
-            check_props(props)?;
+        let mut token = self.token(new, id)?;
+        token.kind = new.kind.map_or(Ok(token.kind), |name| self.token_type(name))?;
+        guardian::check(&self.snapshot.cdna.active, Change::Token(&token))?;
+        self.memory.take(TOKEN_BYTES + text_bytes(&token.key) + text_bytes(&token.props))?;
+        self.push_token(token, hash)?;
+        Ok(Some(id))
+    }
+
+    /// Store `count` tokens as one; ids of those stored. An error comes with the number of its row.
+    pub fn create_tokens<'a>(
+        &mut self,
+        count: usize,
+        row: impl Fn(usize) -> Result<NewToken<'a>> + Sync,
+        on_conflict: OnConflict,
+    ) -> std::result::Result<Vec<u64>, (usize, Error)> {
+        let many = count > SEGMENT_ROWS;
+        if many && let Some(ids) = self.create_at_once(count, &row).map_err(|error| (0, error))? {
+            return Ok(ids);
         }
-        let token = Token {
+        let cancel = self.cancel.clone();
+        let (mut ids, mut pace) = (Vec::with_capacity(count.min(BULK)), cancel.pace());
+        for number in 0..count {
+            let created = pace.ticks(ROW).and_then(|()| self.create_token(&row(number)?, on_conflict));
+            ids.extend(created.map_err(|error| (number, error))?);
+        }
+        Ok(ids)
+    }
+
+    /// A new token as it would be stored, if its values are legal; the type is left to the caller, and the Guardian.
+    #[inline]
+    fn token(&self, new: &NewToken<'_>, id: u64) -> Result<Token> {
+        new.key.map_or(Ok(()), check_key)?;
+        new.props.map_or(Ok(()), check_props)?;
+        Ok(Token {
             id,
             coords: check_coords(new.coords)?,
             created_at: self.now,
             updated_at: self.now,
             weight: finite("weight", new.weight.unwrap_or(DEFAULT_WEIGHT))?,
-            kind: new.kind.map_or(Ok(0), |name| self.token_type(name))?,
             flags: new.flags.unwrap_or(flags::DEFAULT),
             key: new.key.map(Arc::from),
             props: new.props.map(Arc::from),
-        };
-        guardian::check(&self.snapshot.cdna.active, Change::Token(&token))?;
-        self.memory.take(TOKEN_BYTES + text_bytes(&token.key) + text_bytes(&token.props))?;
-        self.push_token(token, hash)?;
-        Ok(Some(id))
+            ..Token::default()
+        })
     }
 
     /// Change a live token's row.
@@ -437,6 +463,7 @@ impl Working {
     }
 
     /// A new connection as it would be stored, if its values are legal.
+    #[inline]
     fn connection(&self, new: &NewConnection<'_>, id: u64, ends: (u64, u64), kind: u16) -> Result<Connection> {
         if let Some(props) = new.props {
             check_props(props)?;
@@ -514,11 +541,6 @@ impl Working {
         self.put_cdna(cdna);
     }
 
-    /// Make room for as many new keys.
-    pub fn reserve_keys(&self, additional: usize) {
-        self.snapshot.keys.reserve(additional);
-    }
-
     /// Rebuild look-up maps in which the entries of deleted rows have come to outweigh the others.
     pub fn sweep(&mut self) -> Result<()> {
         let worn = |map: &RowMap, live: usize| map.len() > 2 * live + 65_536;
@@ -544,14 +566,17 @@ fn no_end(token: &TokenRef) -> Error {
 }
 
 /// What a text takes.
+#[inline]
 fn text_bytes(text: &Option<Arc<str>>) -> usize {
     text.as_ref().map_or(0, |text| text.len() + TEXT_BYTES)
 }
 
+#[inline]
 fn finite(what: &str, value: f32) -> Result<f32> {
     if value.is_finite() { Ok(value + 0.0) } else { Err(Error::out_of_range(format!("{what} is not a finite number"))) }
 }
 
+#[inline]
 fn unit(what: &str, value: f32) -> Result<f32> {
     if (0.0..=1.0).contains(&value) {
         Ok(value + 0.0)

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::chunk::{Chunk, TextChunk, write_text};
+use crate::chunk::{Chunk, TextChunk, Uniform, write_text};
 use crate::segment::Record;
 use crate::vocabulary::Mutability;
 
@@ -79,8 +79,15 @@ macro_rules! columns {
             pub props: Option<Arc<TextChunk>>,
         }
 
+        /// Chunks that segments of connections have in common.
+        #[derive(Debug, Default)]
+        pub struct ConnectionUniforms {
+            $($name: Uniform<$type>,)*
+        }
+
         impl Record for Connection {
             type Columns = ConnectionColumns;
+            type Uniforms = ConnectionUniforms;
 
             fn columns() -> ConnectionColumns {
                 ConnectionColumns { $($name: Arc::default(),)* props: None }
@@ -108,6 +115,7 @@ macro_rules! columns {
                 }
             }
 
+            #[inline]
             unsafe fn write(self, columns: &ConnectionColumns, slot: usize) {
                 // SAFETY: the caller owns the slot; every column of a segment has the same capacity.
                 unsafe {
@@ -121,6 +129,10 @@ macro_rules! columns {
                     $($name: FromColumn::from_column(columns.$name.get(slot)),)*
                     props: columns.props.as_ref().and_then(|c| c.get(slot)),
                 }
+            }
+
+            fn share(columns: &mut ConnectionColumns, uniforms: &ConnectionUniforms) {
+                $(uniforms.$name.share(&mut columns.$name);)*
             }
 
             fn id(columns: &ConnectionColumns) -> &Chunk<u64> {

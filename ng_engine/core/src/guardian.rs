@@ -41,11 +41,13 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    #[cold]
     fn new(rule: impl Into<String>, value: impl ToString, limit: impl Into<String>) -> Self {
         Self { rule: rule.into(), value: value.to_string(), limit: limit.into() }
     }
 
     /// The error that the writer gets.
+    #[cold]
     fn into_error(self, profile: &Profile) -> Error {
         let what = format!("{} is {}, allowed is {}", self.rule, self.value, self.limit);
         match profile.mode {
@@ -63,6 +65,7 @@ impl Refusal {
 }
 
 /// Whether the profile allows the change; an error names rule, value and limit.
+#[inline]
 pub fn check(profile: &Profile, change: Change<'_>) -> Result<()> {
     judge(profile, change).map_err(|refusal| refusal.into_error(profile))
 }
@@ -95,6 +98,7 @@ pub fn limits_degrees(profile: &Profile) -> bool {
     profile.has(flags::VALIDATION) && profile.degrees != crate::cdna::DegreeLimits::default()
 }
 
+#[inline]
 fn judge(profile: &Profile, change: Change<'_>) -> std::result::Result<(), Refusal> {
     if !profile.has(flags::VALIDATION) {
         return Ok(());
@@ -125,6 +129,7 @@ fn judge(profile: &Profile, change: Change<'_>) -> std::result::Result<(), Refus
     }
 }
 
+#[inline]
 fn within(rule: &str, value: f32, range: Range) -> std::result::Result<(), Refusal> {
     if range.contains(value) {
         return Ok(());

@@ -16,6 +16,8 @@ use crate::index::keys::RowMap;
 
 mod assembly;
 
+pub use assembly::NewRows;
+
 /// Bits of a row number that say the slot in its segment.
 pub const SEGMENT_BITS: u32 = 12;
 /// Rows of a full segment.
@@ -36,6 +38,8 @@ pub fn row_at(number: usize, slot: usize) -> u32 {
 pub trait Record: Sized {
     /// The chunks of one segment.
     type Columns: Clone + Send + Sync;
+    /// A [`Uniform`](crate::chunk::Uniform) for each of those columns in which rows are often alike.
+    type Uniforms: Default + Sync;
     /// Empty columns.
     fn columns() -> Self::Columns;
     /// Columns that stand for those of a segment without live rows.
@@ -53,6 +57,8 @@ pub trait Record: Sized {
     unsafe fn write(self, columns: &Self::Columns, slot: usize);
     /// Load the row.
     fn read(columns: &Self::Columns, slot: usize) -> Self;
+    /// Let columns of a full segment in which every row is alike be those of other such segments.
+    fn share(columns: &mut Self::Columns, uniforms: &Self::Uniforms);
     /// The column of ids.
     fn id(columns: &Self::Columns) -> &Chunk<u64>;
 }
@@ -448,6 +454,7 @@ pub struct Finder<'a, R: Record> {
 
 impl<R: Record> Finder<'_, R> {
     /// The row of an id.
+    #[inline]
     pub fn find(&self, id: u64) -> Option<u32> {
         let guess = u32::try_from(id.wrapping_sub(1)).unwrap_or(u32::MAX);
         let plain = self.plain.get(place(guess).0).is_some_and(|plain| *plain);

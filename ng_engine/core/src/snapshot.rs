@@ -10,9 +10,9 @@ use crate::error::{Error, Result};
 use crate::filter::FilterCache;
 use crate::index::adjacency::Adjacency;
 use crate::index::forest::Forest;
-use crate::index::keys::RowMap;
+use crate::index::keys::{RowMap, Scattered};
 use crate::metric::Point;
-use crate::segment::{Table, row_at};
+use crate::segment::{Table, place, row_at};
 use crate::token::Token;
 
 /// How a token is named from outside.
@@ -86,7 +86,7 @@ impl Snapshot {
     /// The same, given the key's hash.
     pub fn find_hashed_key(&self, key: &str, hash: u64) -> Option<u32> {
         self.keys.find(hash, |row| {
-            let (number, slot) = crate::segment::place(row);
+            let (number, slot) = place(row);
             number < self.tokens.segments() && {
                 let segment = self.tokens.segment(number);
                 segment.is_live(slot) && segment.columns().key.as_ref().is_some_and(|c| c.get_ref(slot) == Some(key))
@@ -131,15 +131,33 @@ impl Snapshot {
 
     /// Key → row, made anew from the live tokens on the engine's threads.
     pub fn map_keys(&self, cancel: &Cancel) -> Result<RowMap> {
-        RowMap::build_parts(self.tokens.segments(), cancel, |number, entries| {
-            let segment = self.tokens.segment(number);
-            let Some(keys) = &segment.columns().key else { return };
-            for slot in segment.live_slots() {
-                if let Some(key) = keys.get_ref(slot) {
-                    entries.push(RowMap::hash(key), row_at(number, slot));
-                }
+        RowMap::build_parts(self.tokens.segments(), cancel, |number, entries| self.list_keys(number, 0, entries))
+    }
+
+    /// The present map and the keys of the tokens from row number `first` on; `None` if one of them is not new.
+    pub fn map_new_keys(&self, first: u32, cancel: &Cancel) -> Result<Option<RowMap>> {
+        let from = place(first).0;
+        let list = |part: usize, entries: &mut Scattered| self.list_keys(from + part, first, entries);
+        let key = |row: u32| {
+            let (columns, slot) = self.tokens.columns(row);
+            columns.key.as_ref().and_then(|keys| keys.get_ref(slot))
+        };
+        let twins = |row: u32, new: u32| row != new && self.tokens.is_live(row) && key(row) == key(new);
+        self.keys.with_unique(self.tokens.segments() - from, cancel, list, twins, |row| self.tokens.is_live(row))
+    }
+
+    /// The keys of a segment's live rows from row number `first` on.
+    fn list_keys(&self, number: usize, first: u32, entries: &mut Scattered) {
+        let segment = self.tokens.segment(number);
+        let Some(keys) = &segment.columns().key else { return };
+        for slot in segment.live_slots() {
+            let row = row_at(number, slot);
+            if row >= first
+                && let Some(key) = keys.get_ref(slot)
+            {
+                entries.push(RowMap::hash(key), row);
             }
-        })
+        }
     }
 
     /// (source, target, type) → row, made anew from the live connections beyond the graph index's compressed rows.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::chunk::{Chunk, TextChunk, write_text};
+use crate::chunk::{Chunk, TextChunk, Uniform, write_text};
 use crate::error::{Error, Result};
 use crate::metric::Point;
 use crate::segment::Record;
@@ -87,8 +87,19 @@ pub struct TokenColumns {
     pub props: Option<Arc<TextChunk>>,
 }
 
+/// Chunks that segments of tokens have in common.
+#[derive(Debug, Default)]
+pub struct TokenUniforms {
+    created_at: Uniform<i64>,
+    updated_at: Uniform<i64>,
+    weight: Uniform<f32>,
+    kind: Uniform<u16>,
+    flags: Uniform<u16>,
+}
+
 impl Record for Token {
     type Columns = TokenColumns;
+    type Uniforms = TokenUniforms;
 
     fn columns() -> TokenColumns {
         TokenColumns {
@@ -136,6 +147,7 @@ impl Record for Token {
         }
     }
 
+    #[inline]
     unsafe fn write(self, columns: &TokenColumns, slot: usize) {
         // SAFETY: the caller owns the slot; every column of a segment has the same capacity.
         unsafe {
@@ -165,23 +177,31 @@ impl Record for Token {
         }
     }
 
+    fn share(columns: &mut TokenColumns, uniforms: &TokenUniforms) {
+        uniforms.created_at.share(&mut columns.created_at);
+        uniforms.updated_at.share(&mut columns.updated_at);
+        uniforms.weight.share(&mut columns.weight);
+        uniforms.kind.share(&mut columns.kind);
+        uniforms.flags.share(&mut columns.flags);
+    }
+
     fn id(columns: &TokenColumns) -> &Chunk<u64> {
         &columns.id
     }
 }
 
 /// Finite coordinates with −0.0 as 0.0, or 22003 naming the axis.
+#[inline]
 pub fn check_coords(mut coords: Point) -> Result<Point> {
-    for (axis, x) in coords.iter_mut().enumerate() {
-        if !x.is_finite() {
-            return Err(Error::out_of_range(format!("coordinate {} is not a finite number", axis + 1)));
-        }
-        *x += 0.0; // −0.0 + 0.0 is 0.0
+    if let Some(axis) = coords.iter().position(|x| !x.is_finite()) {
+        return Err(Error::out_of_range(format!("coordinate {} is not a finite number", axis + 1)));
     }
+    coords.iter_mut().for_each(|x| *x += 0.0); // −0.0 + 0.0 is 0.0
     Ok(coords)
 }
 
 /// A key is text of 1 to 65,536 bytes without NUL.
+#[inline]
 pub fn check_key(key: &str) -> Result<()> {
     if key.is_empty() || key.contains('\0') {
         return Err(Error::invalid_text("a key is not empty and has no NUL character"));
@@ -202,6 +222,7 @@ pub fn check_props(text: &str) -> Result<()> {
 }
 
 /// Ids are 1…2⁶³−1.
+#[inline]
 pub fn check_id(id: i64) -> Result<u64> {
     u64::try_from(id).ok().filter(|id| *id > 0).ok_or_else(|| Error::out_of_range("an id is between 1 and 2^63 - 1"))
 }

@@ -384,6 +384,31 @@ class TestCdna:
 
 
 class TestSets:
+    def test_many_tokens_are_one_commit_or_none(self, storage: RuntimeStorage) -> None:
+        count = 10_000
+        codes = pa.array([None if n % 7 == 0 else n % 3 for n in range(count)], pa.int8())
+        columns = {
+            "id": pa.array(np.random.default_rng(0).permutation(count) + 1),
+            "key": [f"k{n}" for n in range(count)],
+            "coords": [at(n) for n in range(count)],
+            "type": pa.DictionaryArray.from_arrays(codes, ["object", "Whale", None, "unused"]),
+        }
+        table = pa.concat_tables([pa.table(columns).slice(start, 3_000) for start in range(0, count, 3_000)])
+        twice = table.set_column(1, "key", pa.array([*columns["key"][:-1], "k5"]))
+        with pytest.raises(IntegrityError, match=r'^row 10000: a token with key "k5" exists already'):
+            storage.create_tokens(twice)
+        assert storage.count_tokens() == 0 and "whale" not in storage.token_types()
+        assert storage.create_tokens(table).tolist() == columns["id"].to_pylist()
+        kinds = [storage.get_token(f"k{n}")["type"] for n in (1, 3, 7, 8, 9_999)]
+        default = storage.get_token("k0")["type"]
+        assert kinds == ["whale", "object", default, default, "object"]
+        assert "unused" not in storage.token_types()
+        assert storage.create_tokens(twice, on_conflict="nothing").tolist() == []
+        assert storage.get_token(int(columns["id"][4_321].as_py()))["key"] == "k4321"
+        assert pa.table(storage.nearest(at(9_999.25), k=1))["id"].to_pylist() == [
+            columns["id"][9_999].as_py()
+        ]
+
     def test_create_tokens_is_one_commit_or_none(self, storage: RuntimeStorage) -> None:
         table = pa.table({"key": ["a", "b", "a"], "coords": [HERE] * 3})
         with pytest.raises(IntegrityError, match="row 3") as refused:

@@ -1,45 +1,115 @@
-//! Many connections at once: made on every core, segment by segment, and compared with one another in the graph index.
+//! Many rows at once: made on every core, segment by segment, and compared with one another when all are there.
 //!
 //! That is for rows which are all in order. Where one is not, nothing of it stays, and they are taken one by one, which
 //! says which and why.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
-use super::{Working, next_id, no_end, text_bytes};
-use crate::connection::DEFAULT_TYPE;
+mod connections;
+mod tokens;
+
+use super::Working;
+use crate::cancel::Cancel;
+use crate::catalog::TypeNames;
 use crate::error::{Error, Result};
-use crate::index::adjacency::{Adjacency, Link};
-use crate::memory::CONNECTION_BYTES;
 use crate::ops::on_pool;
-use crate::redo::{NewConnectionRow, Op};
-use crate::request::NewConnection;
+use crate::redo::Recorder;
 use crate::segment::SEGMENT_ROWS;
-use crate::snapshot::TokenRef;
 use crate::token::check_id;
 
-/// Codes of the names met, so that most are looked up once a segment.
-type Codes<'a> = HashMap<&'a str, Option<u16>, foldhash::fast::RandomState>;
+/// What is learned about the rows while they are made.
+#[derive(Default)]
+struct Met {
+    id: AtomicBool,
+    no_id: AtomicBool,
+    new_type: AtomicBool,
+}
+
+impl Met {
+    fn note(what: &AtomicBool) {
+        if !what.load(Ordering::Relaxed) {
+            what.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The id of a row: `next` unless it has one.
+    #[inline]
+    fn id(&self, given: Option<i64>, next: u64) -> Result<u64> {
+        Self::note(if given.is_some() { &self.id } else { &self.no_id });
+        given.map_or(Ok(next), check_id)
+    }
+
+    /// Ids may be given in any order, but one that follows from those before it has to be above them.
+    fn check_order(&self, rise: bool) -> Result<()> {
+        let mixed = self.id.load(Ordering::Relaxed) && self.no_id.load(Ordering::Relaxed);
+        if mixed && !rise { Err(Error::duplicate("ids that are given are above those that follow")) } else { Ok(()) }
+    }
+}
+
+/// Codes of type names, most of which have just been asked for.
+struct Codes<'a> {
+    types: &'a TypeNames,
+    met: &'a Met,
+    recent: [(&'a str, u16); 64],
+}
+
+impl<'a> Codes<'a> {
+    fn new(types: &'a TypeNames, met: &'a Met) -> Self {
+        Self { types, met, recent: [("", 0); 64] }
+    }
+
+    #[inline]
+    fn of(&mut self, name: &'a str) -> Result<u16> {
+        let (Some(first), Some(last)) = (name.as_bytes().first(), name.as_bytes().last()) else {
+            return Err(Error::invalid_text("a type name is not empty"));
+        };
+        let place = (name.len() + usize::from(*first) * 5 + usize::from(*last) * 11) % self.recent.len();
+        let (known, code) = self.recent[place];
+        if known == name {
+            return Ok(code);
+        }
+        let Some(code) = self.types.code(name) else {
+            Met::note(&self.met.new_type);
+            return Err(Error::undefined_object("a type that is new"));
+        };
+        self.recent[place] = (name, code);
+        Ok(code)
+    }
+}
 
 impl Working {
-    /// Store `count` connections; their ids, or `None` and nothing done if they have to be taken one by one.
-    pub(super) fn connect_at_once<'a>(
+    /// What `append` makes, of rows that take so many bytes; `None` and nothing done if they have to be taken one by one.
+    ///
+    /// New names of types are given their codes by `add_types`, only if there are any: it costs a look at every row.
+    fn at_once<T>(
         &mut self,
-        count: usize,
-        row: &(impl Fn(usize) -> Result<NewConnection<'a>> + Sync),
-    ) -> Result<Option<Vec<u64>>> {
-        if !self.snapshot.connections.in_id_order() {
-            return Ok(None);
+        bytes: usize,
+        add_types: impl FnOnce(&mut Self) -> Result<()>,
+        append: impl Fn(&mut Self, &Met) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let met = Met::default();
+        let done = self.or_nothing(bytes, |working| append(working, &met))?;
+        if done.is_some() || !met.new_type.into_inner() {
+            return Ok(done);
         }
+        self.or_nothing(bytes, |working| {
+            add_types(working)?;
+            append(working, &Met::default())
+        })
+    }
+
+    fn or_nothing<T>(&mut self, bytes: usize, attempt: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
         let (mark, left) = (self.mark(), self.memory.left());
-        if self.memory.take(count.saturating_mul(CONNECTION_BYTES)).is_err() {
+        if self.memory.take(bytes).is_err() {
             // Not all of them may have to be stored.
             return Ok(None);
         }
-        match self.append_connections(count, row) {
-            Ok(ids) => Ok(Some(ids)),
+        match attempt(self) {
+            Ok(done) => Ok(Some(done)),
             Err(error) => {
                 // Nobody reads before the statement ends.
                 self.restore(mark, false);
@@ -49,64 +119,19 @@ impl Working {
         }
     }
 
-    fn append_connections<'a>(
-        &mut self,
+    /// New names among those of `count` rows, in the order in which they come; some more than once.
+    fn new_names<'a>(
+        &self,
         count: usize,
-        row: &(impl Fn(usize) -> Result<NewConnection<'a>> + Sync),
-    ) -> Result<Vec<u64>> {
-        let cancel = self.cancel.clone();
-        self.add_connection_types(count, row)?;
-        let (first, extent) = (self.snapshot.next_connection, self.snapshot.connections.extent());
-        next_id(first + count as u64 - 1)?;
-        let mut connections = self.snapshot.connections.clone();
-        let working = &*self;
-        let tokens = working.snapshot.tokens.finder();
-        let end = |token: &TokenRef| {
-            let id = match token {
-                TokenRef::Id(id) => u64::try_from(*id).ok().filter(|id| tokens.find(*id).is_some()),
-                TokenRef::Key(key) => working.snapshot.find_key(key).map(|row| working.snapshot.tokens.id(row)),
-            };
-            id.ok_or_else(|| no_end(token))
-        };
-        connections.extend(count, &cancel, |range: Range<usize>| {
-            let mut codes = Codes::default();
-            range.map(move |number| {
-                let new = row(number)?;
-                let ends = (end(&new.source)?, end(&new.target)?);
-                let id = new.id.map_or(Ok(first + number as u64), check_id)?;
-                let kind = working.code(&mut codes, new.kind).ok_or_else(|| Error::undefined_object("a type"))?;
-                let connection = working.connection(&new, id, ends, kind)?;
-                working.memory.take(text_bytes(&connection.props))?;
-                Ok((id, connection))
-            })
-        })?;
-        self.snapshot.next_connection = self.snapshot.next_connection.max(connections.last_id() + 1);
-        self.snapshot.connections = connections;
-        self.changed = true;
-        let adjacency = Adjacency::build(&self.snapshot, &cancel)?;
-        if adjacency.has_twins(&cancel) {
-            return Err(Error::duplicate("two connections of the same ends and type"));
-        }
-        self.replace_adjacency(adjacency);
-        self.record_connections(extent..extent + count as u32)?;
-        Ok(self.snapshot.connections.live_rows_since(extent).map(|row| self.snapshot.connections.id(row)).collect())
-    }
-
-    /// Give new names of types their codes, in the order in which they come.
-    fn add_connection_types<'a>(
-        &mut self,
-        count: usize,
-        row: &(impl Fn(usize) -> Result<NewConnection<'a>> + Sync),
-    ) -> Result<()> {
-        let working = &*self;
+        types: &TypeNames,
+        name: impl Fn(usize) -> Result<Option<&'a str>> + Sync,
+    ) -> Result<Vec<&'a str>> {
         let unknown = |range: Range<usize>| -> Result<Vec<&'a str>> {
-            working.cancel.check()?;
-            let (mut codes, mut unknown) = (Codes::default(), Vec::new());
-            for number in range {
-                let name = row(number)?.kind;
-                if let Some(name) = name.filter(|name| !codes.contains_key(name))
-                    && working.code(&mut codes, Some(name)).is_none()
-                {
+            self.cancel.check()?;
+            let (mut met, mut unknown) = (HashSet::new(), Vec::new());
+            for name in range.filter_map(|number| name(number).transpose()) {
+                let name = name?;
+                if met.insert(name) && types.code(name).is_none() {
                     unknown.push(name);
                 }
             }
@@ -114,30 +139,25 @@ impl Working {
         };
         let starts = (0..count).into_par_iter().step_by(SEGMENT_ROWS);
         let unknown = starts.map(|start| unknown(start..count.min(start + SEGMENT_ROWS)));
-        for name in on_pool(&self.cancel, || unknown.collect::<Result<Vec<_>>>())?.into_iter().flatten() {
-            self.connection_type(name)?;
-        }
-        Ok(())
+        Ok(on_pool(&self.cancel, || unknown.collect::<Result<Vec<_>>>())?.concat())
     }
+}
 
-    fn code<'a>(&self, codes: &mut Codes<'a>, name: Option<&'a str>) -> Option<u16> {
-        let types = &self.snapshot.catalog.connection_types;
-        name.map_or(Some(DEFAULT_TYPE), |name| *codes.entry(name).or_insert_with(|| types.code(name)))
-    }
-
-    /// Write down what was appended, for as long as it is not too much for the log.
-    fn record_connections(&mut self, rows: Range<u32>) -> Result<()> {
-        let Some(recorder) = &mut self.recorder else { return Ok(()) };
-        let mut pace = self.cancel.pace();
-        for row in rows {
-            pace.tick()?;
-            let (connection, link) = (self.snapshot.connections.read(row), Link::of(&self.snapshot, row));
-            let link = link.ok_or_else(|| Error::missing_token("a connection's end does not exist"))?;
-            recorder.push(&Op::PushConnection(NewConnectionRow::of(&connection, link.source, link.target, self.now)));
-            if recorder.mark().is_none() {
-                break;
-            }
+/// Write down what was appended in these rows, for as long as it is not too much for the log.
+fn note_rows(
+    recorder: &mut Option<Recorder>,
+    cancel: &Cancel,
+    rows: Range<u32>,
+    note: impl Fn(&mut Recorder, u32) -> Result<()>,
+) -> Result<()> {
+    let Some(recorder) = recorder else { return Ok(()) };
+    let mut pace = cancel.pace();
+    for row in rows {
+        pace.tick()?;
+        note(recorder, row)?;
+        if recorder.mark().is_none() {
+            break;
         }
-        Ok(())
     }
+    Ok(())
 }

@@ -34,9 +34,11 @@ impl Entry {
     }
 }
 
+type Entries = HashTable<Entry>;
+
 /// Hash → candidate rows. Sharded, so that growing one never holds up look-ups for long.
 pub struct RowMap {
-    shards: Box<[Arc<RwLock<HashTable<Entry>>>]>,
+    shards: Box<[Arc<RwLock<Entries>>]>,
     /// Entries in all of them: every commit asks.
     len: AtomicUsize,
 }
@@ -53,6 +55,20 @@ impl Default for Scattered {
 }
 
 impl Scattered {
+    /// What `entries` lists for each of so many parts, by runs of them.
+    fn of_parts(parts: usize, cancel: &Cancel, entries: &(impl Fn(usize, &mut Self) + Sync)) -> Result<Vec<Self>> {
+        let runs = (4 * rayon::current_num_threads()).min(parts);
+        let scatter = |run| {
+            let mut scattered = Self::default();
+            for part in run * parts / runs..(run + 1) * parts / runs {
+                cancel.poll()?;
+                entries(part, &mut scattered);
+            }
+            Ok(scattered)
+        };
+        (0..runs).into_par_iter().map(scatter).collect()
+    }
+
     /// Note that `row` has a value of this hash.
     pub fn push(&mut self, hash: u64, row: u32) {
         self.shards[RowMap::shard_number(hash)].push(Entry { hash: hash as u32, row });
@@ -88,16 +104,7 @@ impl RowMap {
     /// A map of what `entries` lists for each of so many parts, made on the engine's threads.
     pub fn build_parts(parts: usize, cancel: &Cancel, entries: impl Fn(usize, &mut Scattered) + Sync) -> Result<Self> {
         on_pool(cancel, || {
-            let runs = (4 * rayon::current_num_threads()).min(parts);
-            let scatter = |run| {
-                let mut scattered = Scattered::default();
-                for part in run * parts / runs..(run + 1) * parts / runs {
-                    cancel.poll()?;
-                    entries(part, &mut scattered);
-                }
-                Ok(scattered)
-            };
-            let scattered = (0..runs).into_par_iter().map(scatter).collect::<Result<Vec<Scattered>>>()?;
+            let scattered = Scattered::of_parts(parts, cancel, &entries)?;
             let shards = (0..SHARDS).into_par_iter().map(|shard| {
                 cancel.poll()?;
                 let mut table = HashTable::with_capacity(scattered.iter().map(|s| s.shards[shard].len()).sum());
@@ -111,7 +118,77 @@ impl RowMap {
         })
     }
 
-    fn shard(&self, hash: u64) -> &RwLock<HashTable<Entry>> {
+    /// This map with what `entries` lists besides; `None`, and nothing of it noted, if a value is there already or comes twice.
+    ///
+    /// `twins` says whether a row noted before, live and not the same, has the value of a new one.
+    pub fn with_unique(
+        &self,
+        parts: usize,
+        cancel: &Cancel,
+        entries: impl Fn(usize, &mut Scattered) + Sync,
+        twins: impl Fn(u32, u32) -> bool + Sync,
+        is_live: impl Fn(u32) -> bool + Sync,
+    ) -> Result<Option<Self>> {
+        on_pool(cancel, || {
+            let scattered = Scattered::of_parts(parts, cancel, &entries)?;
+            let tables = self.shards.par_iter().enumerate().map(|(number, shard)| {
+                cancel.poll()?;
+                let known = shard.read();
+                let mut table = Entries::with_capacity(scattered.iter().map(|s| s.shards[number].len()).sum());
+                for entry in scattered.iter().flat_map(|s| &s.shards[number]) {
+                    let twin = |e: &Entry| e.hash == entry.hash && twins(e.row, entry.row);
+                    let wide = Entry::wide(entry.hash);
+                    if known.find(wide, twin).or_else(|| table.find(wide, twin)).is_some() {
+                        return Ok(None);
+                    }
+                    table.insert_unique(wide, *entry, |e| Entry::wide(e.hash));
+                }
+                Ok(Some(table))
+            });
+            let Some(tables) = tables.collect::<Result<Vec<_>>>()?.into_iter().collect::<Option<Vec<_>>>() else {
+                return Ok(None);
+            };
+            let shards = self.shards.par_iter().zip(tables).map(|(shard, table)| {
+                cancel.poll()?;
+                Ok(self.merged(shard, table, &is_live))
+            });
+            let shards: Box<[_]> = shards.collect::<Result<Vec<_>>>()?.into();
+            let len = shards.iter().map(|shard| shard.read().len()).sum();
+            Ok(Some(Self { shards, len: AtomicUsize::new(len) }))
+        })
+    }
+
+    /// The shard with new entries, some of which may be left of a load that was undone; thinned if that makes a crowd.
+    fn merged(
+        &self,
+        shard: &Arc<RwLock<Entries>>,
+        new: Entries,
+        is_live: impl Fn(u32) -> bool,
+    ) -> Arc<RwLock<Entries>> {
+        let mut entries = shard.write();
+        let before = entries.len();
+        let mut crowded = false;
+        if before == 0 {
+            *entries = new;
+        } else {
+            entries.reserve(new.len(), |e| Entry::wide(e.hash));
+            for entry in new {
+                let (mut noted, mut candidates) = (false, 0);
+                for other in entries.iter_hash(Entry::wide(entry.hash)).filter(|e| e.hash == entry.hash) {
+                    noted |= other.row == entry.row;
+                    candidates += 1;
+                }
+                if !noted {
+                    entries.insert_unique(Entry::wide(entry.hash), entry, |e| Entry::wide(e.hash));
+                    crowded |= candidates >= CROWD;
+                }
+            }
+        }
+        self.len.fetch_add(entries.len() - before, Ordering::Relaxed);
+        if crowded { thinned(&entries, is_live) } else { shard.clone() }
+    }
+
+    fn shard(&self, hash: u64) -> &RwLock<Entries> {
         &self.shards[Self::shard_number(hash)]
     }
 
@@ -133,11 +210,9 @@ impl RowMap {
     pub fn thinned(&self, hash: u64, is_live: impl Fn(u32) -> bool) -> Self {
         let mut shards = self.shards.clone();
         let at = Self::shard_number(hash);
-        let mut live = self.shards[at].read().clone();
-        let before = live.len();
-        live.retain(|entry| is_live(entry.row));
-        let len = self.len().saturating_sub(before - live.len());
-        shards[at] = Arc::new(RwLock::new(live));
+        let before = self.shards[at].read().len();
+        shards[at] = thinned(&self.shards[at].read(), is_live);
+        let len = self.len().saturating_sub(before - shards[at].read().len());
         Self { shards, len: AtomicUsize::new(len) }
     }
 
@@ -148,13 +223,6 @@ impl RowMap {
         if shard.find(Entry::wide(entry.hash), |e| e.hash == entry.hash && e.row == row).is_none() {
             self.len.fetch_add(1, Ordering::Relaxed);
             shard.insert_unique(Entry::wide(entry.hash), entry, |e| Entry::wide(e.hash));
-        }
-    }
-
-    /// Room for as many more.
-    pub fn reserve(&self, additional: usize) {
-        for shard in &self.shards {
-            shard.write().reserve(additional / SHARDS + 1, |e| Entry::wide(e.hash));
         }
     }
 
@@ -178,6 +246,12 @@ impl RowMap {
     pub fn memory(&self) -> usize {
         self.shards.iter().map(|s| s.read().allocation_size()).sum()
     }
+}
+
+fn thinned(shard: &Entries, is_live: impl Fn(u32) -> bool) -> Arc<RwLock<Entries>> {
+    let mut live = shard.clone();
+    live.retain(|entry| is_live(entry.row));
+    Arc::new(RwLock::new(live))
 }
 
 #[cfg(test)]
@@ -204,5 +278,39 @@ mod tests {
         let thin = map.thinned(7, |row| row == 9);
         assert_eq!((thin.len(), map.len()), (1, CROWD + 1));
         assert_eq!(thin.find(7, |_| true), Some(9));
+    }
+
+    fn with(map: &RowMap, rows: std::ops::Range<u32>, value: impl Fn(u32) -> u64 + Sync) -> Option<RowMap> {
+        let list = |part: usize, entries: &mut Scattered| {
+            let row = rows.start + part as u32;
+            entries.push(RowMap::hash(&value(row)), row);
+        };
+        let twins = |a, b| a != b && value(a) == value(b);
+        map.with_unique(rows.len(), &Cancel::default(), list, twins, |row| row < 50).unwrap()
+    }
+
+    #[test]
+    fn many_are_noted_together_or_not_at_all() {
+        let map = RowMap::default();
+        let ten = with(&map, 0..10, u64::from).unwrap();
+        assert_eq!((ten.len(), map.len()), (10, 10));
+        // Twice among the new ones, and among those that are there.
+        assert!(with(&ten, 10..20, |row| u64::from(row.min(18))).is_none());
+        assert!(with(&ten, 10..20, |row| u64::from(row % 19)).is_none());
+        assert_eq!(ten.len(), 10);
+        // What an undone load left is not noted again.
+        let more = with(&ten, 5..20, u64::from).unwrap();
+        assert_eq!((more.len(), more.find(RowMap::hash(&17u64), |_| true)), (20, Some(17)));
+    }
+
+    #[test]
+    fn values_that_come_and_go_with_loads_are_thinned_out() {
+        let mut map = RowMap::default();
+        for load in 0..100 {
+            let new = |row: u32| u64::from(row == load) + 2 * u64::from(row > load);
+            let list = |_: usize, entries: &mut Scattered| entries.push(RowMap::hash(&new(load)), load);
+            map = map.with_unique(1, &Cancel::default(), list, |_, _| false, |row| row == load).unwrap().unwrap();
+        }
+        assert!(map.len() <= CROWD + 1, "{}", map.len());
     }
 }

@@ -47,6 +47,7 @@ impl Move {
 
 impl Record for Move {
     type Columns = MoveColumns;
+    type Uniforms = ();
 
     fn columns() -> MoveColumns {
         MoveColumns { id: Arc::default(), coords: Arc::default() }
@@ -78,6 +79,8 @@ impl Record for Move {
     fn read(columns: &MoveColumns, slot: usize) -> Self {
         Self { id: columns.id.get(slot), coords: columns.coords.get(slot) }
     }
+
+    fn share(_: &mut MoveColumns, (): &()) {}
 
     fn id(columns: &MoveColumns) -> &Chunk<u64> {
         &columns.id

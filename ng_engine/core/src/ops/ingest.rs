@@ -1,8 +1,8 @@
 //! Arrow in: record batches of any reasonable types, read as the columns that tokens and connections have.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Int64Type, UInt8Type, UInt16Type};
-use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch, StringArray};
+use arrow_array::types::{Float32Type, Int32Type, Int64Type, UInt8Type, UInt16Type};
+use arrow_array::{Array, ArrayRef, LargeListArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::DataType;
 
@@ -15,7 +15,7 @@ use crate::snapshot::TokenRef;
 /// Positions as a column of eight-number lists, or as one column per axis.
 enum Coords {
     None,
-    Lists { values: PrimitiveArray<Float32Type>, lists: ArrayRef },
+    Lists { values: PrimitiveArray<Float32Type>, lists: LargeListArray },
     Axes(Box<[Option<PrimitiveArray<Float32Type>>; 8]>),
 }
 
@@ -26,6 +26,7 @@ enum Ends {
 }
 
 impl Ends {
+    #[inline]
     fn get(&self, row: usize) -> Result<TokenRef> {
         match self {
             Self::Ids(a) if a.is_valid(row) => Ok(TokenRef::Id(a.value(row))),
@@ -35,10 +36,28 @@ impl Ends {
     }
 }
 
+/// Names of types: of a column that has few, each is kept once.
+enum Names {
+    Texts(StringArray),
+    Coded { codes: PrimitiveArray<Int32Type>, names: StringArray },
+}
+
+impl Names {
+    #[inline]
+    fn get(&self, row: usize) -> Option<&str> {
+        match self {
+            Self::Texts(texts) => text(Some(texts), row),
+            Self::Coded { codes, names } => text(Some(names), value(Some(codes), row)? as usize),
+        }
+    }
+}
+
+#[inline]
 fn value<T: arrow_array::ArrowPrimitiveType>(column: Option<&PrimitiveArray<T>>, row: usize) -> Option<T::Native> {
     column.filter(|a| a.is_valid(row)).map(|a| a.value(row))
 }
 
+#[inline]
 fn text(column: Option<&StringArray>, row: usize) -> Option<&str> {
     column.filter(|a| a.is_valid(row)).map(|a| a.value(row))
 }
@@ -85,6 +104,20 @@ impl Reader<'_> {
         Ok(self.column(name, &DataType::Utf8)?.map(|a| a.as_string::<i32>().clone()))
     }
 
+    fn names(&self, name: &str) -> Result<Option<Names>> {
+        match self.batch.column_by_name(name).map(|array| array.data_type()) {
+            Some(DataType::Dictionary(_, values)) if values.is_string() => {
+                let to = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+                let column = self.column(name, &to)?;
+                Ok(column.map(|array| {
+                    let coded = array.as_dictionary::<Int32Type>();
+                    Names::Coded { codes: coded.keys().clone(), names: coded.values().as_string::<i32>().clone() }
+                }))
+            }
+            _ => Ok(self.strings(name)?.map(Names::Texts)),
+        }
+    }
+
     fn coords(&self, catalog: &Catalog) -> Result<Coords> {
         let mut axes: [Option<PrimitiveArray<Float32Type>>; 8] = std::array::from_fn(|_| None);
         for field in self.batch.schema_ref().fields() {
@@ -107,8 +140,8 @@ impl Reader<'_> {
             return Err(mismatch("coords", &DataType::new_list(DataType::Float32, false), array.data_type()));
         }
         let lists = cast(array, &DataType::new_large_list(DataType::Float32, true), "coords")?;
-        let values = lists.as_list::<i64>().values().as_primitive::<Float32Type>().clone();
-        Ok(Coords::Lists { values, lists })
+        let lists = lists.as_list::<i64>().clone();
+        Ok(Coords::Lists { values: lists.values().as_primitive::<Float32Type>().clone(), lists })
     }
 }
 
@@ -131,25 +164,25 @@ fn mismatch(name: &str, to: &DataType, from: &DataType) -> Error {
 }
 
 impl Coords {
+    #[inline]
     fn all(&self, row: usize) -> Result<Option<Point>> {
         match self {
             Self::None => Ok(None),
             Self::Lists { values, lists } => {
-                let lists = lists.as_list::<i64>();
                 if lists.is_null(row) {
                     return Ok(None);
                 }
                 let (start, len) = (lists.value_offsets()[row] as usize, lists.value_length(row) as usize);
-                if len != 8 {
+                let Ok(point) = Point::try_from(&values.values()[start..start + len]) else {
                     return Err(Error::invalid_text(format!(
                         "row {}: a point has eight coordinates, not {len}",
                         row + 1
                     )));
-                }
-                if (start..start + 8).any(|i| values.is_null(i)) {
+                };
+                if values.nulls().is_some_and(|nulls| (start..start + len).any(|i| nulls.is_null(i))) {
                     return Err(Error::invalid_text(format!("row {}: a coordinate is null", row + 1)));
                 }
-                Ok(Some(std::array::from_fn(|axis| values.value(start + axis))))
+                Ok(Some(point))
             }
             Self::Axes(axes) => {
                 let mut point = [0.0; 8];
@@ -167,7 +200,7 @@ impl Coords {
 pub struct TokenBatch {
     id: Option<PrimitiveArray<Int64Type>>,
     key: Option<StringArray>,
-    kind: Option<StringArray>,
+    kind: Option<Names>,
     coords: Coords,
     weight: Option<PrimitiveArray<Float32Type>>,
     flags: Option<PrimitiveArray<UInt16Type>>,
@@ -184,7 +217,7 @@ impl TokenBatch {
         Ok(Self {
             id: reader.primitive("id")?,
             key: reader.strings("key")?,
-            kind: reader.strings("type")?,
+            kind: reader.names("type")?,
             coords: reader.coords(catalog)?,
             weight: reader.primitive("weight")?,
             flags: reader.primitive("flags")?,
@@ -193,18 +226,14 @@ impl TokenBatch {
         })
     }
 
-    /// Whether the batch has keys.
-    pub fn has_keys(&self) -> bool {
-        self.key.is_some()
-    }
-
     /// A row as a token to create.
+    #[inline]
     pub fn create(&self, row: usize) -> Result<NewToken<'_>> {
         let missing = || Error::invalid_text(format!("row {}: coords are missing", row + 1));
         Ok(NewToken {
             id: value(self.id.as_ref(), row),
             key: text(self.key.as_ref(), row),
-            kind: text(self.kind.as_ref(), row),
+            kind: self.kind.as_ref().and_then(|names| names.get(row)),
             coords: self.coords.all(row)?.ok_or_else(missing)?,
             weight: value(self.weight.as_ref(), row),
             flags: value(self.flags.as_ref(), row),
@@ -219,7 +248,7 @@ impl TokenBatch {
         let id = value(self.id.as_ref(), row).ok_or_else(|| null("id"))?;
         let mut patch = TokenPatch {
             key: self.key.as_ref().map(|_| text(self.key.as_ref(), row)),
-            kind: text(self.kind.as_ref(), row),
+            kind: self.kind.as_ref().and_then(|names| names.get(row)),
             weight: value(self.weight.as_ref(), row),
             flags: value(self.flags.as_ref(), row),
             props: self.props.as_ref().map(|_| text(self.props.as_ref(), row)),
@@ -246,7 +275,7 @@ impl TokenBatch {
 pub struct ConnectionBatch {
     id: Option<PrimitiveArray<Int64Type>>,
     ends: Option<(Ends, Ends)>,
-    kind: Option<StringArray>,
+    kind: Option<Names>,
     weight: Option<PrimitiveArray<Float32Type>>,
     confidence: Option<PrimitiveArray<Float32Type>>,
     rigidity: Option<PrimitiveArray<Float32Type>>,
@@ -275,7 +304,7 @@ impl ConnectionBatch {
         Ok(Self {
             id: reader.primitive("id")?,
             ends: end("source")?.zip(end("target")?),
-            kind: reader.strings("type")?,
+            kind: reader.names("type")?,
             weight: reader.primitive("weight")?,
             confidence: reader.primitive("confidence")?,
             rigidity: reader.primitive("rigidity")?,
@@ -287,6 +316,7 @@ impl ConnectionBatch {
     }
 
     /// A row as a connection to create.
+    #[inline]
     pub fn create(&self, row: usize) -> Result<NewConnection<'_>> {
         let (source, target) =
             self.ends.as_ref().ok_or_else(|| Error::bad_content("columns source and target are missing"))?;
@@ -294,7 +324,7 @@ impl ConnectionBatch {
             id: value(self.id.as_ref(), row),
             source: source.get(row)?,
             target: target.get(row)?,
-            kind: text(self.kind.as_ref(), row),
+            kind: self.kind.as_ref().and_then(|names| names.get(row)),
             weight: value(self.weight.as_ref(), row),
             confidence: value(self.confidence.as_ref(), row),
             rigidity: value(self.rigidity.as_ref(), row),

@@ -22,26 +22,37 @@ fn in_row(row: usize) -> impl FnOnce(Error) -> Error {
     }
 }
 
+/// The same for an error of a row; one that ends the operation is of no row.
+fn named((row, error): (usize, Error)) -> Error {
+    if error.is_cancelled() { error } else { in_row(row)(error) }
+}
+
+/// Where each of the batches ends among the rows of all.
+fn ends(lengths: impl Iterator<Item = usize>) -> Vec<usize> {
+    let end = |end: &mut usize, len: usize| {
+        *end += len;
+        Some(*end)
+    };
+    lengths.scan(0, end).collect()
+}
+
+/// The batch of a row and its number in it; `ends` says where each batch ends.
+fn place(ends: &[usize], number: usize) -> (usize, usize) {
+    let batch = ends.partition_point(|end| *end <= number);
+    (batch, number - batch.checked_sub(1).map_or(0, |before| ends[before]))
+}
+
 /// Create the tokens of all batches; ids of those stored.
 pub fn create_tokens(working: &mut Working, batches: &[RecordBatch], on_conflict: OnConflict) -> Result<Vec<u64>> {
-    let total: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    let mut ids = Vec::with_capacity(total);
-    let mut before = 0;
-    let cancel = working.cancel().clone();
-    let mut pace = cancel.pace();
-    for batch in batches {
-        let rows = TokenBatch::new(batch, &working.snapshot().catalog)?;
-        if rows.has_keys() {
-            working.reserve_keys(rows.len);
-        }
-        for row in 0..rows.len {
-            pace.ticks(ROW)?;
-            let created = rows.create(row).and_then(|new| working.create_token(&new, on_conflict));
-            ids.extend(created.map_err(in_row(before + row))?);
-        }
-        before += rows.len;
-    }
-    Ok(ids)
+    let catalog = working.snapshot().catalog.clone();
+    let batches = batches.iter().map(|batch| TokenBatch::new(batch, &catalog)).collect::<Result<Vec<_>>>()?;
+    let ends = ends(batches.iter().map(|batch| batch.len));
+    let row = |number: usize| {
+        let (batch, row) = place(&ends, number);
+        batches[batch].create(row)
+    };
+    let created = working.create_tokens(ends.last().copied().unwrap_or(0), row, on_conflict);
+    created.map_err(named)
 }
 
 /// Update the tokens of all batches; how many.
@@ -85,21 +96,14 @@ pub fn delete_tokens(working: &mut Working, ids: &[i64]) -> Result<usize> {
 
 /// Create the connections of all batches; ids of those stored.
 pub fn create_connections(working: &mut Working, batches: &[RecordBatch], on_conflict: OnConflict) -> Result<Vec<u64>> {
-    let batches = batches.iter().map(|b| ConnectionBatch::new(b, true)).collect::<Result<Vec<_>>>()?;
-    let total = batches.iter().map(|b| b.len).sum();
-    let ends: Vec<usize> = batches
-        .iter()
-        .scan(0, |end, batch| {
-            *end += batch.len;
-            Some(*end)
-        })
-        .collect();
+    let batches = batches.iter().map(|batch| ConnectionBatch::new(batch, true)).collect::<Result<Vec<_>>>()?;
+    let ends = ends(batches.iter().map(|batch| batch.len));
     let row = |number: usize| {
-        let at = ends.partition_point(|end| *end <= number);
-        batches[at].create(number + batches[at].len - ends[at])
+        let (batch, row) = place(&ends, number);
+        batches[batch].create(row)
     };
-    let created = working.create_connections(total, row, on_conflict);
-    created.map_err(|(row, error)| if error.is_cancelled() { error } else { in_row(row)(error) })
+    let created = working.create_connections(ends.last().copied().unwrap_or(0), row, on_conflict);
+    created.map_err(named)
 }
 
 /// Update the connections of all batches; how many.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Int64Array, RecordBatch};
+use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field};
 
 use super::r#box::within_box;
@@ -244,6 +244,15 @@ fn writes_end_at_every_look_and_leave_nothing() {
             50,
             Box::new(|working| {
                 let rows = vec![batch(vec![("coords", points(0..4000))])];
+                mutate::create_tokens(working, &rows, OnConflict::Fail).map(|ids| ids.len())
+            }),
+        ),
+        (
+            "create at once",
+            128,
+            Box::new(|working| {
+                let keys = StringArray::from_iter_values((0..12_000).map(|i| format!("key {i}")));
+                let rows = vec![batch(vec![("key", Arc::new(keys)), ("coords", points(0..12_000))])];
                 mutate::create_tokens(working, &rows, OnConflict::Fail).map(|ids| ids.len())
             }),
         ),

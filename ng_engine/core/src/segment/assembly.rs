@@ -6,10 +6,10 @@ use std::sync::atomic::AtomicU32;
 
 use rayon::prelude::*;
 
-use super::{BLOCK_SEGMENTS, LiveBits, Record, SEGMENT_BITS, SEGMENT_ROWS, Segment, Table};
+use super::{BLOCK_SEGMENTS, LiveBits, Record, SEGMENT_BITS, SEGMENT_ROWS, Segment, Table, place, row_at};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::index::keys::RowMap;
+use crate::index::keys::{RowMap, Scattered};
 use crate::ops::on_pool;
 
 impl<R: Record> Segment<R> {
@@ -35,15 +35,34 @@ impl<R: Record> Segment<R> {
         self.dead as usize == SEGMENT_ROWS
     }
 
-    /// Whether ids rise from above `last`, which moves to the last of them; a hollow segment's are not known and pass.
+    /// Whether ids rise from above `last`, which moves to the highest of them; a hollow segment's are not known and pass.
     fn ids_rise(&self, last: &mut u64) -> bool {
         if self.is_hollow() {
             return true;
         }
         let ids = R::id(&self.columns).slice(self.len());
         let rise = ids[0] > *last && ids.windows(2).all(|pair| pair[0] < pair[1]);
-        *last = ids[ids.len() - 1].max(*last);
+        *last = ids.iter().copied().fold(*last, u64::max);
         rise
+    }
+}
+
+/// Rows on their way into a table, in the columns of a segment.
+pub struct NewRows<R: Record> {
+    columns: R::Columns,
+    len: usize,
+}
+
+impl<R: Record> NewRows<R> {
+    /// Add one; no more than a segment has.
+    #[inline]
+    pub fn push(&mut self, row: R) {
+        if row.wants_text(&self.columns) {
+            row.add_text(&mut self.columns);
+        }
+        // SAFETY: the columns are nobody else's yet; `write` refuses a slot beyond them.
+        unsafe { row.write(&self.columns, self.len) };
+        self.len += 1;
     }
 }
 
@@ -68,7 +87,7 @@ impl<R: Record> Table<R> {
         let rise = (0..table.segments()).all(|n| table.segment(n).is_empty() || table.segment(n).ids_rise(&mut last));
         table.check_last_id()?;
         if !rise {
-            table.ids = Some(Arc::new(table.map_ids()?));
+            table.ids = table.map_all_ids()?;
         }
         Ok(table)
     }
@@ -115,56 +134,77 @@ impl<R: Record> Table<R> {
                     })
             });
             if !rise {
-                table.ids = Some(Arc::new(table.map_ids()?));
+                table.ids = table.map_all_ids()?;
             }
         }
         Ok(table)
     }
 
-    /// Append so many rows and their ids, a range of them at a time on each of the engine's threads.
+    /// Append so many rows, a range of them at a time on each of the engine's threads.
     ///
-    /// Ids must rise, from above all there are. If it fails the table is half done, and of no use.
-    pub fn extend<I: Iterator<Item = Result<(u64, R)>>>(
+    /// Whether their ids rise, from above all there were. If it fails, as where an id is not new, the table is half done,
+    /// and of no use.
+    pub fn extend(
         &mut self,
         count: usize,
         cancel: &Cancel,
-        rows: impl Fn(Range<usize>) -> I + Sync,
-    ) -> Result<()> {
-        let (mut last, room) = (self.last_id, count.min(SEGMENT_ROWS - self.tail.len()));
-        let disorder = || Error::duplicate("ids that do not rise");
-        for row in rows(0..room) {
-            let (id, row) = row?;
-            if id <= last {
-                return Err(disorder());
-            }
-            self.push(id, row)?;
-            last = id;
+        rows: impl Fn(Range<usize>, &mut NewRows<R>) -> Result<()> + Sync,
+    ) -> Result<bool> {
+        let (first, mut last) = (self.extent(), self.last_id);
+        // An empty tail is a segment as good as any.
+        let room = if self.tail.is_empty() { 0 } else { count.min(SEGMENT_ROWS - self.tail.len()) };
+        let fill = |range: Range<usize>| {
+            let mut new = NewRows { columns: R::columns(), len: 0 };
+            rows(range, &mut new)?;
+            Ok(new)
+        };
+        let mut rise = true;
+        let head = fill(0..room)?;
+        for slot in 0..head.len {
+            let id = R::id(&head.columns).get(slot);
+            rise &= id > self.last_id;
+            self.push(id, R::read(&head.columns, slot))?;
         }
-        let stamp = self.stamp;
+        last = last.max(self.last_id);
+        let (stamp, uniforms) = (self.stamp, R::Uniforms::default());
         let segment = |range: Range<usize>| {
             cancel.check()?;
-            let (mut columns, mut len) = (R::columns(), 0);
-            for row in rows(range) {
-                let (_, row) = row?;
-                if row.wants_text(&columns) {
-                    row.add_text(&mut columns);
-                }
-                // SAFETY: the columns are nobody else's yet; `write` refuses a slot beyond them.
-                unsafe { row.write(&columns, len) };
-                len += 1;
+            let NewRows { mut columns, len } = fill(range)?;
+            if len == SEGMENT_ROWS {
+                R::share(&mut columns, &uniforms);
             }
             Segment::from_parts(columns, len, None, stamp)
         };
         let starts = (room..count).into_par_iter().step_by(SEGMENT_ROWS);
         let segments = starts.map(|start| segment(start..count.min(start + SEGMENT_ROWS)));
         for segment in on_pool(cancel, || segments.collect::<Result<Vec<_>>>())? {
-            if !segment.ids_rise(&mut last) {
-                return Err(disorder());
-            }
+            rise &= segment.ids_rise(&mut last);
             self.append(segment)?;
         }
         self.last_id = last;
-        Ok(())
+        if self.ids.is_some() || !rise {
+            let (known, from) = self.ids.as_ref().map_or((Arc::default(), 0), |ids| (ids.clone(), first));
+            let ids =
+                self.map_ids(&known, from, cancel)?.ok_or_else(|| Error::duplicate("an id that exists already"))?;
+            self.ids = Some(Arc::new(ids));
+        }
+        Ok(rise)
+    }
+
+    /// Ids of the live rows from row number `first` on.
+    pub fn ids_since(&self, first: u32) -> Vec<u64> {
+        let (number, mut skip) = place(first);
+        let mut ids = Vec::with_capacity((self.extent() - first) as usize);
+        for segment in (number..self.segments()).map(|number| self.segment(number)) {
+            if segment.is_dense() {
+                ids.extend_from_slice(&R::id(&segment.columns).slice(segment.len())[skip..]);
+            } else {
+                let slots = segment.live_slots().filter(|slot| *slot >= skip);
+                ids.extend(slots.map(|slot| R::id(&segment.columns).get(slot)));
+            }
+            skip = 0;
+        }
+        ids
     }
 
     /// The live rows in the order of their numbers, numbered anew.
@@ -187,7 +227,7 @@ impl<R: Record> Table<R> {
             self.append(Segment::from_parts(R::columns(), missing.min(SEGMENT_ROWS), Some(dead), self.stamp)?)?;
         }
         if padded {
-            self.ids = Some(Arc::new(self.map_ids()?));
+            self.ids = self.map_all_ids()?;
         }
         Ok(())
     }
@@ -231,17 +271,25 @@ impl<R: Record> Table<R> {
         }
     }
 
-    fn map_ids(&self) -> Result<RowMap> {
-        let map = RowMap::default();
-        map.reserve(self.live);
-        for row in self.live_rows() {
-            let id = self.id(row);
-            let hash = RowMap::hash(&id);
-            if map.find(hash, |other| self.id(other) == id).is_some() {
-                return Err(Error::corrupted(format!("id {id} is stored twice")));
+    /// Ids in `known` and those of the live rows from row number `first` on; `None` if one of these is not new.
+    fn map_ids(&self, known: &RowMap, first: u32, cancel: &Cancel) -> Result<Option<RowMap>> {
+        let from = place(first).0;
+        let list = |part: usize, entries: &mut Scattered| {
+            let segment = self.segment(from + part);
+            for slot in segment.live_slots() {
+                let row = row_at(from + part, slot);
+                if row >= first {
+                    entries.push(RowMap::hash(&R::id(&segment.columns).get(slot)), row);
+                }
             }
-            map.insert_new(hash, row);
-        }
-        Ok(map)
+        };
+        let twins = |row: u32, new: u32| row != new && self.is_live(row) && self.id(row) == self.id(new);
+        known.with_unique(self.segments() - from, cancel, list, twins, |row| self.is_live(row))
+    }
+
+    /// Ids of all live rows, none of which may be stored twice.
+    fn map_all_ids(&self) -> Result<Option<Arc<RowMap>>> {
+        let ids = self.map_ids(&RowMap::default(), 0, &Cancel::default())?;
+        Ok(Some(Arc::new(ids.ok_or_else(|| Error::corrupted("an id is stored twice"))?)))
     }
 }
