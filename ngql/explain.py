@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from ngql import types
 from ngql.ast import Span
+from ngql.explain_match import pattern_shown
 from ngql.program import CountCall, EngineCall, InformationCall, Projection, Rows, RowsInput, Run, TailCall
 from ngql.values import Late
 
@@ -73,6 +74,8 @@ def _tree(step: Any, facts: dict[int, dict[str, Any]]) -> dict[str, Any]:
             node["inputs"] = [{"name": name, **_tree(below, facts)} for name, below in step.inputs]
         case EngineCall():
             node = {"runs in": "engine", "call": step.method, **_arguments(step)}
+            if step.feeds:
+                node["inputs"] = [{"name": "ids", **_tree(feed, facts)} for feed in step.feeds]
         case Projection(step=below, output=output):
             node = {**_tree(below, facts), "output": [f"{a} AS {b}" if a != b else a for a, b in output]}
         case CountCall(call=below):
@@ -97,6 +100,9 @@ def _write_tree(kind: str, body: Any) -> dict[str, Any]:
 
 def _arguments(call: EngineCall) -> dict[str, Any]:
     """What a call is given; values that only a run knows are shown as the statement writes them."""
+    if call.method == "match_paths":
+        shown = pattern_shown(call, filter_text)
+        return {name: _Written(v) if isinstance(v, str) and name != "table" else v for name, v in shown.items()}
     shown: dict[str, Any] = {"table": call.table}
     for name, value in call.fixed.items():
         if name in _FILTERS:

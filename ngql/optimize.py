@@ -18,6 +18,7 @@ from ngql.rules.prune_columns import prune_columns
 from ngql.rules.push_filters import push_filters
 from ngql.rules.push_join_filters import push_join_filters
 from ngql.rules.push_limit import push_limit
+from ngql.rules.push_match_filters import push_match_filters
 
 __all__ = ["RULES", "Rule", "optimize"]
 
@@ -26,6 +27,7 @@ Rule = Callable[[bound.Block], Any]
 
 RULES: tuple[Rule, ...] = (
     push_filters,
+    push_match_filters,
     push_join_filters,
     near_join,
     lookup,

@@ -17,7 +17,7 @@ use crate::tables::{store, tokens};
 
 const TOKENS: usize = 100_000;
 /// So few are not indexed.
-const FEW: usize = 4_000;
+const FEW: usize = 1_000;
 const QUERIES: usize = 1_000;
 /// Some ten points are as near as that.
 const RADIUS: f64 = 0.3;
