@@ -190,6 +190,30 @@ def test_every_path_is_found_and_no_other(
     assert len(limited) == min(2, len(found)) and all(shown(r, pattern) in got for r in limited)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_between_two_tokens_both_searches_find_as_good_a_path(seed: int) -> None:
+    """From both ends, and, where every connection has to be asked, from the first."""
+    world = World(seed, 12, 30)
+    everything = {"filter": (">", "weight", -100.0)}
+    for source in world.tokens:
+        for target in world.tokens:
+            for low, high, cost in [(0, None, None), (1, 3, None), (0, None, ("e", "weight"))]:
+                edge = {"hops": (low, high), "direction": ["out", "both"][seed % 2]}
+                edge |= {} if cost is None else {"cost": cost}
+                selector = "any shortest" if cost is None else "any cheapest"
+                pattern = {
+                    "nodes": [{"ids": [source]}, {"ids": [target]}],
+                    "mode": "walk",
+                    "selector": selector,
+                }
+                one, other = (
+                    run(world, {**pattern, "edges": [edge | more], "k": None}) for more in ({}, everything)
+                )
+                assert [(r["n0"], r["n1"], r["cost"]) for r in one] == [
+                    (r["n0"], r["n1"], r["cost"]) for r in other
+                ]
+
+
 def test_bad_patterns_are_refused() -> None:
     world = World(1, 4, 6)
     column = {"a": ("node", 0, "id")}

@@ -10,6 +10,7 @@ mod cheapest;
 mod expand;
 mod fewest;
 mod found;
+mod pairs;
 mod trail;
 
 use rayon::prelude::*;
@@ -159,6 +160,8 @@ struct Ready<'a> {
     metric: &'a Metric,
     mode: Mode,
     selector: Selector,
+    /// Whether it asks for a path between a few pairs of tokens, which are searched from both ends.
+    by_pairs: bool,
     /// The edges in the order in which they are walked.
     steps: Vec<Step>,
     /// The token where that begins.
@@ -199,6 +202,11 @@ pub fn match_paths(view: &View, pattern: &Pattern<'_>) -> Result<Relation> {
     let starts = ready.starts()?;
     view.memory.take(size_of_val(&*starts))?;
     let limit = pattern.limit.unwrap_or(usize::MAX);
+    if ready.by_pairs {
+        let (mut found, work) = pairs::paths(&ready)?;
+        found.truncate(limit);
+        return Ok(found::relation(view, &ready, pattern, found)?.found("adjacency", work));
+    }
     let mut all = Found::default();
     let mut work = Work { rows_examined: starts.len() as u64, ..Work::default() };
     let chunk = |starts: &[u32]| search(&ready, starts);
@@ -256,7 +264,8 @@ fn compile<'a>(view: &'a View, pattern: &'a Pattern<'_>) -> Result<Ready<'a>> {
         })
     };
     let edges = pattern.edges.iter().map(edge).collect::<Result<Vec<_>>>()?;
-    let anchor = anchor(view, &nodes, pattern);
+    let by_pairs = pairs::suits(&nodes, &edges, pattern);
+    let anchor = if by_pairs { 0 } else { anchor(view, &nodes, pattern) };
     let steps = trail::steps(edges.len(), anchor, &nodes);
     let wanted = Wanted::new(pattern);
     let costs = pattern.edges.iter().map(|edge| edge.cost.as_ref()).collect();
@@ -271,7 +280,7 @@ fn compile<'a>(view: &'a View, pattern: &'a Pattern<'_>) -> Result<Ready<'a>> {
         )
         .hint("compare the ids of two tokens in WHERE"));
     }
-    let ready = Ready { view, nodes, edges, costs, metric, mode, selector, steps, anchor, wanted };
+    let ready = Ready { view, nodes, edges, costs, metric, mode, selector, by_pairs, steps, anchor, wanted };
     ready.costs().map(drop)?;
     Ok(ready)
 }

@@ -34,7 +34,7 @@ pub struct Route<'a> {
 }
 
 /// The tokens of a way, the start first, each with the connection that led to it.
-type Way = Vec<(u32, u32)>;
+pub(super) type Way = Vec<(u32, u32)>;
 
 /// The columns of a path, in order.
 const COLUMNS: [&str; 6] = ["step", "id", "key", "type", "connection", "cost"];
@@ -119,6 +119,23 @@ fn shortest(view: &View, (from, to): (u32, u32), via: &Via, route: &Route<'_>, w
     }
 }
 
+/// A way of the fewest hops, or the cheapest with `cost`, and how it was searched for.
+pub(super) fn way(
+    view: &View,
+    ends: (u32, u32),
+    via: &Via,
+    route: &Route<'_>,
+    cost: Option<&Cost<'_>>,
+    work: &mut Work,
+) -> Result<(Option<Way>, &'static str)> {
+    let Some(cost) = cost else { return Ok((shortest(view, ends, via, route, work)?, "adjacency")) };
+    let by_distance = route.max_depth.is_none().then(|| Some([cost.floor(ends.1)?, cost.floor(ends.0)?]));
+    match by_distance.flatten() {
+        Some(floors) => Ok((astar::astar(view, ends, via, route, (cost, floors), work)?, "adjacency, A*")),
+        None => Ok((cheapest::cheapest(view, ends, via, route, cost, work)?, "adjacency")),
+    }
+}
+
 /// A way of the fewest hops, or the cheapest: one row a token, none if there is no way.
 pub fn path(view: &View, source: &TokenRef, target: &TokenRef, route: &Route<'_>) -> Result<Relation> {
     view.cancel.check()?;
@@ -128,14 +145,7 @@ pub fn path(view: &View, source: &TokenRef, target: &TokenRef, route: &Route<'_>
     let mut work = Work::default();
     let metric = route.metric.unwrap_or(&view.metric);
     let cost = route.cost.map(|cost| Cost::compile(cost, snapshot, metric)).transpose()?;
-    let by_distance = cost.as_ref().filter(|_| route.max_depth.is_none());
-    let floors = by_distance.and_then(|cost| Some([cost.floor(to)?, cost.floor(from)?]));
-    let access = if floors.is_some() { "adjacency, A*" } else { "adjacency" };
-    let way = match (&cost, floors) {
-        (None, _) => shortest(view, (from, to), &via, route, &mut work)?,
-        (Some(cost), Some(floors)) => astar::astar(view, (from, to), &via, route, (cost, floors), &mut work)?,
-        (Some(cost), None) => cheapest::cheapest(view, (from, to), &via, route, cost, &mut work)?,
-    };
+    let (way, access) = self::way(view, (from, to), &via, route, cost.as_ref(), &mut work)?;
     let way = way.unwrap_or_default();
     let mut costs = vec![0.0; way.len()];
     for i in 1..way.len() {
