@@ -233,6 +233,7 @@ pub fn match_paths(view: &View, pattern: &Pattern<'_>) -> Result<Relation> {
 
 /// The paths that begin at these rows, and how many connections were looked at.
 fn search(ready: &Ready<'_>, starts: &[u32]) -> Result<(Found, u64)> {
+    ready.view.cancel.poll()?;
     let mut trails = Trails::new(ready)?;
     let mut found = Found::default();
     match (ready.mode, ready.selector) {

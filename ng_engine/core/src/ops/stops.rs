@@ -9,6 +9,7 @@ use super::r#box::within_box;
 use super::components::components;
 use super::join::{Join, join};
 use super::lookup::lookup;
+use super::match_paths::{EdgePattern, Mode, NodePattern, Output, Pattern, Selector, match_paths};
 use super::nearest::{Search, nearest, nearest_batch};
 use super::neighbors::{Walk, neighbors};
 use super::pagerank::{Ranking, pagerank};
@@ -127,6 +128,21 @@ const SPREADING: Spreading<'_> = Spreading {
     columns: None,
 };
 
+/// Along one to so many connections, from the tokens with these ids.
+fn pattern(ids: Option<Vec<i64>>, most: Option<u32>, selector: Selector) -> Pattern<'static> {
+    let edge =
+        EdgePattern { via: None, direction: Direction::Out, predicate: None, hops: (1, most), cost: Some(hop()) };
+    Pattern {
+        nodes: vec![NodePattern { ids, ..NodePattern::default() }, NodePattern::default()],
+        edges: vec![edge],
+        mode: Mode::Walk,
+        selector,
+        metric: None,
+        columns: vec![("tokens".to_owned(), Output::Tokens)],
+        limit: None,
+    }
+}
+
 type Read = Box<dyn Fn(&View) -> Result<usize>>;
 
 /// Each operation with how often it has to look at least.
@@ -204,6 +220,22 @@ fn reads() -> Vec<(&'static str, u64, Read)> {
         ("paths", 40, Box::new(|view| rows(ways_round(view, Some(3), None)))),
         ("paths by distance", 40, Box::new(|view| rows(ways_round(view, Some(3), Some(&hop()))))),
         ("all shortest", 20, Box::new(|view| rows(ways_round(view, None, None)))),
+        ("match", 47, Box::new(|view| rows(match_paths(view, &pattern(None, Some(3), Selector::All))))),
+        (
+            "match along",
+            12,
+            Box::new(|view| rows(match_paths(view, &pattern(Some(vec![1]), Some(9_000), Selector::All)))),
+        ),
+        (
+            "match shortest",
+            12,
+            Box::new(|view| rows(match_paths(view, &pattern(Some(vec![1]), Some(9_000), Selector::AllShortest)))),
+        ),
+        (
+            "match cheapest",
+            12,
+            Box::new(|view| rows(match_paths(view, &pattern(Some(vec![1]), Some(3_000), Selector::Cheapest(1))))),
+        ),
         ("spread", 60, Box::new(|view| rows(spread(view, &everywhere(), &SPREADING)))),
         ("validate", 22, Box::new(|view| guardian::validate(&view.snapshot, &view.cancel).map(|()| 1))),
     ]
@@ -322,6 +354,10 @@ fn an_answer_that_is_too_large_is_refused() {
     assert!(nearest_batch(&roomy(4 << 20), &queries, &all).is_ok());
     let everything = Scan { limit: Some(usize::MAX), ..Scan::default() };
     assert_eq!(scan(&roomy(1000), TableKind::Tokens, &everything).err().unwrap().sqlstate, "53200");
+    for selector in [Selector::All, Selector::AllShortest, Selector::Cheapest(2)] {
+        let found = match_paths(&roomy(1 << 16), &pattern(Some(vec![1]), Some(3_000), selector));
+        assert_eq!(found.err().unwrap().sqlstate, "53200", "{selector:?}");
+    }
     assert_eq!(neighbors(&roomy(1000), &[TokenRef::Id(1)], &walk(u32::MAX)).err().unwrap().sqlstate, "53200");
     let near = Join { radius: 1e-3, ..Join::default() };
     assert_eq!(join(&roomy(1 << 20), &near).err().unwrap().sqlstate, "53200");

@@ -110,7 +110,7 @@ impl Found {
     pub(super) fn add(&mut self, trails: &mut Trails<'_>, at: At) -> Result<()> {
         let ready = trails.ready;
         let (snapshot, wanted) = (&*ready.view.snapshot, &ready.wanted);
-        trails.path(at, &mut self.path);
+        trails.path(at, &mut self.path)?;
         let path = &self.path;
         self.nodes.resize_with(wanted.nodes.len(), Vec::new);
         self.edges.resize_with(wanted.edges.len(), Vec::new);

@@ -247,7 +247,7 @@ impl<'a> Trails<'a> {
     }
 
     /// A path that has come to its end.
-    pub(super) fn path(&mut self, at: At, path: &mut Path) {
+    pub(super) fn path(&mut self, at: At, path: &mut Path) -> Result<()> {
         let steps = self.ready.steps.len();
         path.nodes = self.trace(at.entry, steps);
         path.edges.clear();
@@ -270,6 +270,8 @@ impl<'a> Trails<'a> {
             }
             path.edges.push(hops.first().map_or(END, |(connection, _)| *connection));
         }
+        // As much work again was to put it together, and will be to write it down.
+        self.pace.ticks(1 + path.hops.len() as u32)
     }
 
     /// What a hop of an edge of the pattern costs, from left to right.
