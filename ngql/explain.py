@@ -101,8 +101,8 @@ def _write_tree(kind: str, body: Any) -> dict[str, Any]:
 def _arguments(call: EngineCall) -> dict[str, Any]:
     """What a call is given; values that only a run knows are shown as the statement writes them."""
     if call.method == "match_paths":
-        shown = pattern_shown(call, filter_text)
-        return {name: _Written(v) if isinstance(v, str) and name != "table" else v for name, v in shown.items()}
+        pattern = pattern_shown(call, filter_text)
+        return {name: _Written(v) if isinstance(v, str) and name != "table" else v for name, v in pattern.items()}
     shown: dict[str, Any] = {"table": call.table}
     for name, value in call.fixed.items():
         if name in _FILTERS:

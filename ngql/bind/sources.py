@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ngql import ast, bound, functions, types
 from ngql.bind import points
@@ -50,8 +50,11 @@ class Sources:
         """The source of a SELECT, or None without FROM."""
         if node.head is not None:
             return self._head(node.head)
-        source: bound.Source | None = None
-        for item in node.sources:
+        return self.beside(None, node.sources)
+
+    def beside(self, source: bound.Source | None, items: Sequence[ast.FromItem]) -> bound.Source | None:
+        """The source with those of a list beside it."""
+        for item in items:
             right = self._item(item)
             source = right if source is None else bound.Join("cross", source, right)
         return source

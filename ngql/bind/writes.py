@@ -248,10 +248,9 @@ class Writes:
     def update(self, node: ast.Update) -> statements.Statement:
         """UPDATE … SET …."""
         table = self._table(node.table)
-        if node.sources:
-            raise self.context.later("UPDATE … FROM", node.sources[0], "use sub-queries in SET and WHERE")
-        scope, source = self._target(table, node.alias)
-        columns, items = self._assignments(node.assignments, table, scope, source.alias)
+        scope, target = self._target(table, node.alias)
+        source = self._beside(target, scope, node.sources)
+        columns, items = self._assignments(node.assignments, table, scope, target.alias)
         where = self._queries.expressions(scope).condition(node.where, "WHERE")
         constants, computed = [], [items[0]]
         for column, item in zip(columns, items[1:], strict=True):
@@ -259,7 +258,8 @@ class Writes:
                 constants.append((column, item.expr))
             else:
                 computed.append(item)
-        block = bound.Block(tuple(computed), source, bound.conjuncts(where))
+        once = (items[0].expr,) if node.sources else False
+        block = bound.Block(tuple(computed), source, bound.conjuncts(where), distinct=once)
         return statements.Update(
             table.name,
             block,
@@ -273,12 +273,11 @@ class Writes:
     def delete(self, node: ast.Delete) -> statements.Statement:
         """DELETE FROM …."""
         table = self._table(node.table)
-        if node.sources:
-            raise self.context.later("DELETE … USING", node.sources[0], "use a sub-query in WHERE")
-        scope, source = self._target(table, node.alias)
+        scope, target = self._target(table, node.alias)
+        source = self._beside(target, scope, node.sources)
         where = self._queries.expressions(scope).condition(node.where, "WHERE")
-        items = (bound.Item(bound.Column(source.alias, "id", type=types.BIGINT), "id"),)
-        block = bound.Block(items, source, bound.conjuncts(where))
+        items = (bound.Item(bound.Column(target.alias, "id", type=types.BIGINT), "id"),)
+        block = bound.Block(items, source, bound.conjuncts(where), distinct=bool(node.sources))
         returning = self._returning(node.returning, table, ("old",))
         return statements.Delete(table.name, block, returning, kind="DELETE", span=node.span)
 
@@ -286,6 +285,13 @@ class Writes:
         name = alias.value if alias is not None else table.name
         scope = Scope(sources=[SourceNames(name, table.shown, table.hidden, True)])
         return scope, bound.TableSource(name, table.name, tuple(table.shown.items()))
+
+    def _beside(
+        self, target: bound.TableSource, scope: Scope, items: Sequence[ast.FromItem]
+    ) -> bound.Source:
+        """The table written, with the sources of FROM or USING; a row that meets several of theirs is written once."""
+        sources = Sources(self.context, scope, self._queries.expressions(scope), self._queries.bind)
+        return sources.beside(target, items) or target
 
     def _returning(
         self, nodes: Sequence[ast.SelectItem], table: Table, sources: tuple[str, ...]
