@@ -14,6 +14,7 @@ from neurograph.runtime import guarded
 from neurograph.settings import Settings
 from ng_engine.errors import Error, from_sqlstate
 from ngql.execute import run
+from ngql.prepared import Prepared
 
 if TYPE_CHECKING:
     from neurograph.database import Database
@@ -49,7 +50,7 @@ def _require_parameters(params: Any) -> None:
 class Session:
     """Runs statements on one session of the engine."""
 
-    __slots__ = ("_database", "catalog", "engine", "runtime", "savepoints", "settings")
+    __slots__ = ("_database", "catalog", "engine", "prepared", "runtime", "savepoints", "settings")
 
     def __init__(self, database: Database, engine: RuntimeStorage) -> None:
         self._database = database
@@ -58,6 +59,7 @@ class Session:
         self.catalog: ngql.Catalog | None = None
         self.settings = Settings(engine, database)
         self.savepoints = 0
+        self.prepared = Prepared(self._program)
 
     def execute(self, text: str, params: Parameters = None) -> Result:
         """Compile (or find compiled) and run one statement."""
@@ -85,9 +87,21 @@ class Session:
             raise from_sqlstate("57014", "canceling statement due to user request")
         settings = self.settings
         answer = run(
-            program, engine, params, database.tail, settings=settings, timeout=settings.statement_timeout
+            program,
+            engine,
+            params,
+            database.tail,
+            settings=settings,
+            timeout=settings.statement_timeout,
+            prepared=self.prepared,
         )
         return Result(answer, database.tail, perf_counter() - began)
+
+    def _program(self, text: str, values: Sequence[Any]) -> ngql.Program:
+        """The program of a prepared statement for these values."""
+        catalog = self.catalog
+        assert catalog is not None, "EXECUTE was compiled with it"
+        return self._database.plans.program(text, values, catalog)
 
     def _not_compiled(self, error: Error) -> None:
         """A statement that means nothing fails the transaction too; in a failed one only its form is looked at."""

@@ -10,7 +10,8 @@ from ng_engine.errors import Error, from_sqlstate
 from ngql import types
 from ngql.engine import Engine
 from ngql.parameters import Parameters
-from ngql.program import Program, Run, Tail, TailCall, beginning, head, placed
+from ngql.prepared import Execute, Prepared
+from ngql.program import Executed, Program, Run, Tail, TailCall, beginning, head, placed
 from ngql.session import Transact
 from ngql.writes import Written
 
@@ -90,6 +91,7 @@ def run(
     *,
     settings: MutableMapping[str, Any] | None = None,
     timeout: float | None = None,
+    prepared: Prepared | None = None,
 ) -> Answer:
     """Run a compiled statement. If it fails, so does the transaction that the session has open.
 
@@ -100,6 +102,7 @@ def run(
         tail: DuckDB, for what the engine cannot answer alone.
         settings: what SET and SHOW change and show; deleting a name resets it.
         timeout: seconds after which it is cancelled (57014).
+        prepared: the session's prepared statements.
 
     Returns:
         The answer; its rows are made Python or Arrow only when asked for.
@@ -125,11 +128,13 @@ def run(
             if program.pinned and not engine.in_transaction:
                 engine = engine.snapshot()
         deadline = None if timeout is None else monotonic() + timeout
-        state = Run(engine, values, tail, settings, deadline)
-        if isinstance(body, TailCall):
+        state = Run(engine, values, tail, settings, deadline, prepared)
+        if isinstance(body, (TailCall, Execute)):
             state.work = []
             relation = body(state)
-            inputs = [given for _, given, _ in state.work]
+            inputs = [given for _, given, _ in state.work] or None
+            if isinstance(relation, Executed):
+                program, relation = relation.program, relation.given
         else:
             relation = body(state)
     except Error as error:

@@ -102,7 +102,9 @@ def _arguments(call: EngineCall) -> dict[str, Any]:
     """What a call is given; values that only a run knows are shown as the statement writes them."""
     if call.method == "match_paths":
         pattern = pattern_shown(call, filter_text)
-        return {name: _Written(v) if isinstance(v, str) and name != "table" else v for name, v in pattern.items()}
+        return {
+            name: _Written(v) if isinstance(v, str) and name != "table" else v for name, v in pattern.items()
+        }
     shown: dict[str, Any] = {"table": call.table}
     for name, value in call.fixed.items():
         if name in _FILTERS:

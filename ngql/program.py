@@ -23,6 +23,7 @@ from ngql.values import Late, late
 __all__ = [
     "CountCall",
     "EngineCall",
+    "Executed",
     "InformationCall",
     "Program",
     "Projected",
@@ -65,7 +66,7 @@ class Tail(Protocol):
 class Run:
     """One execution: the session, the parameters' values, and what the steps leave for each other."""
 
-    __slots__ = ("deadline", "engine", "rows", "settings", "tail", "values", "work")
+    __slots__ = ("deadline", "engine", "prepared", "rows", "settings", "tail", "values", "work")
 
     def __init__(
         self,
@@ -74,8 +75,11 @@ class Run:
         tail: Tail | None = None,
         settings: MutableMapping[str, Any] | None = None,
         deadline: float | None = None,
+        prepared: Any = None,
     ) -> None:
         self.engine = engine
+        self.prepared = prepared
+        """The session's prepared statements: `ngql.prepared.Prepared`."""
         self.deadline = deadline
         """When the statement's time is up, as `time.monotonic` tells it."""
         self.values = values
@@ -469,3 +473,11 @@ class Program:
     pinned: bool
     writes: bool
     types: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What another program gave, which stands for what the statement itself gives."""
+
+    program: Program
+    given: Any

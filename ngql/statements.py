@@ -16,11 +16,14 @@ __all__ = [
     "Connect",
     "CopyFrom",
     "CopyTo",
+    "Deallocate",
     "Delete",
     "Disconnect",
     "Endpoint",
+    "Execute",
     "Explain",
     "Insert",
+    "Prepare",
     "Returning",
     "Select",
     "SetFlag",
@@ -108,6 +111,30 @@ class Delete(Statement):
     table: str
     query: bound.Query
     returning: Returning | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare(Statement):
+    """PREPARE: the text of the statement, and the kinds of its parameters if they are declared."""
+
+    name: str
+    statement: str
+    kinds: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Execute(Statement):
+    """EXECUTE: the values are constants, parameters and points."""
+
+    name: str
+    values: tuple[bound.Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deallocate(Statement):
+    """DEALLOCATE: one statement, or all without a name."""
+
+    name: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from ngql import ast, parameters, statements
 from ngql.bind.connect import Connects
 from ngql.bind.context import Context
 from ngql.bind.copy import Copies
+from ngql.bind.prepare import Prepares
 from ngql.bind.queries import Queries
 from ngql.bind.session import Session
 from ngql.bind.store import Store
@@ -25,9 +26,6 @@ _LATER: Mapping[type, str] = {
     ast.ValidateCdnaProfile: "VALIDATE CDNA PROFILE",
     ast.RollbackCdna: "ROLLBACK CDNA",
     ast.Quarantine: "a statement about the quarantine",
-    ast.Prepare: "PREPARE",
-    ast.Execute: "EXECUTE",
-    ast.Deallocate: "DEALLOCATE",
     ast.Attach: "ATTACH",
     ast.Detach: "DETACH",
     ast.Bootstrap: "BOOTSTRAP",
@@ -64,6 +62,7 @@ class _Statements:
         self._queries = queries
         writes, session = Writes(context, queries), Session(context, queries)
         connects, copies, store = Connects(context, queries), Copies(context, queries), Store(context)
+        prepares = Prepares(context, queries)
         self._binders: dict[type, Callable[[Any], statements.Statement]] = {
             ast.Query: self._query,
             ast.Insert: writes.insert,
@@ -89,6 +88,9 @@ class _Statements:
             ast.Backup: store.backup,
             ast.CheckStore: store.check_store,
             ast.Vacuum: store.vacuum,
+            ast.Prepare: prepares.prepare,
+            ast.Execute: prepares.execute,
+            ast.Deallocate: prepares.deallocate,
             ast.Explain: self._explain,
         }
 
@@ -117,6 +119,9 @@ class _Statements:
             else:
                 hint = did_you_mean(name, ("desugar", "format", "analyze"))
                 raise self.context.error("42704", f'EXPLAIN has no option "{name}"', option, hint)
+        if isinstance(node.statement, ast.Execute):
+            hint = "explain the statement that was prepared"
+            raise self.context.later("EXPLAIN of EXECUTE", node.statement, hint)
         inner = self.bind(node.statement)
         if node.analyze and not isinstance(inner, statements.Select):
             raise self.context.error("25006", "EXPLAIN ANALYZE runs queries only, not writes", node.statement)

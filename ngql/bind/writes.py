@@ -286,9 +286,7 @@ class Writes:
         scope = Scope(sources=[SourceNames(name, table.shown, table.hidden, True)])
         return scope, bound.TableSource(name, table.name, tuple(table.shown.items()))
 
-    def _beside(
-        self, target: bound.TableSource, scope: Scope, items: Sequence[ast.FromItem]
-    ) -> bound.Source:
+    def _beside(self, target: bound.TableSource, scope: Scope, items: Sequence[ast.FromItem]) -> bound.Source:
         """The table written, with the sources of FROM or USING; a row that meets several of theirs is written once."""
         sources = Sources(self.context, scope, self._queries.expressions(scope), self._queries.bind)
         return sources.beside(target, items) or target

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from ngql import bound, connect, session, statements, store, types, values, writes
+from ngql import bound, connect, prepared, session, statements, store, types, values, writes
 from ngql.bind.context import error_at
 from ngql.catalog import Catalog
 from ngql.lower.queries import lower_query
@@ -27,6 +27,7 @@ _CASTS = {
 _READS = frozenset({"SELECT", "SHOW", "DESCRIBE", "EXPLAIN"})
 _UNTOUCHED = frozenset(
     {"BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "BACKUP", "CHECK STORE", "VACUUM"}
+    | {"PREPARE", "EXECUTE", "DEALLOCATE"}
 )
 
 
@@ -245,6 +246,12 @@ class _Lowering:
                 return store.CheckStore(self.text, node.span)
             case statements.Vacuum():
                 return store.Vacuum(self.text, node.span)
+            case statements.Prepare(name=name, statement=text, kinds=kinds):
+                return prepared.Prepare(name, text, kinds, self.text, node.span)
+            case statements.Execute(name=name):
+                return prepared.Execute(name, tuple(map(_value, node.values)), self.text, node.span)
+            case statements.Deallocate(name=name):
+                return prepared.Deallocate(name, self.text, node.span)
         raise AssertionError(f"no program for {type(node).__name__}")
 
     def _show(self, node: statements.Show) -> Callable[[Run], Rows]:
@@ -288,6 +295,14 @@ def _reader(value: bound.Expr | None) -> Any:
     if value is None:
         return None
     return values.stored_point(value) if isinstance(value, bound.Point) else values.constant(value)
+
+
+def _value(value: bound.Expr) -> Any:
+    """A value of EXECUTE: of a point its numbers, None for an axis left out."""
+    if not isinstance(value, bound.Point) or value.items is None:
+        return values.constant(value)
+    numbers = [None if item is None else values.number(item, "a coordinate") for item in value.items]
+    return Late(lambda engine, given: [values.late(number, engine, given) for number in numbers])
 
 
 def _raw(value: bound.Expr) -> Any:

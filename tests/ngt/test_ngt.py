@@ -18,6 +18,7 @@ from ng_arrow.tables import python_rows
 from ng_engine import RuntimeStorage
 from ng_engine.errors import Error
 from ngql.optimize import RULES
+from ngql.prepared import Prepared
 
 FILES = sorted(path for path in Path(__file__).parent.rglob("*.ngt") if path.parent.name != "fixtures")
 HERE = Path(__file__).parent
@@ -42,11 +43,16 @@ class Compiled:
     def __init__(self, engine: Any, tail: Tail, rules: Any) -> None:
         self.engine, self.tail, self.rules = engine, tail, rules
         self.settings: dict[str, Any] = {"busy_timeout": 5.0, "synchronous": "full"}
+        self.prepared = Prepared(lambda text, values: self.compiled(text, values))
+
+    def compiled(self, text: str, parameters: Any) -> ngql.Program:
+        return ngql.compile(text, ngql.Catalog.of(self.engine), ngql.kinds_of(parameters), self.rules)
 
     def execute(self, text: str, parameters: Any) -> Answer:
-        catalog = ngql.Catalog.of(self.engine)
-        program = ngql.compile(text, catalog, ngql.kinds_of(parameters), self.rules)
-        answer = ngql.execute.run(program, self.engine, parameters, self.tail, settings=self.settings)
+        program = self.compiled(text, parameters)
+        answer = ngql.execute.run(
+            program, self.engine, parameters, self.tail, settings=self.settings, prepared=self.prepared
+        )
         relation = answer.relation
         if relation is None:
             return Answer([], [], answer.rowcount)
