@@ -1,20 +1,25 @@
 //! Background work: plants trees over new rows, compresses new connections, and publishes them as the same version.
 //!
-//! Nothing waits for it: an index that lags is completed by a scan.
+//! Nothing waits for it: an index that lags is completed by a scan. So its threads stand back behind all others; with as many
+//! of them as there are cores, queries would otherwise have to wait for their turn, some milliseconds at a time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::Store;
 use crate::cancel::{Cancel, SLICE};
 use crate::error::{Error, Result};
 use crate::index::adjacency::{Adjacency, Link};
 use crate::index::forest::{self, Forest};
-use crate::ops::on_pool;
 use crate::snapshot::Snapshot;
+
+/// How far the threads stand back: they get about a tenth of a core that another thread wants whole.
+#[cfg(target_os = "linux")]
+const NICENESS: std::ffi::c_int = 10;
 
 /// Connections listed one by one before they are compressed.
 const LISTED_CONNECTIONS: u32 = 1 << 16;
@@ -83,13 +88,31 @@ fn tend(store: &Weak<Store>) {
     }
 }
 
+/// Let all other threads go first, where the system knows of such a thing.
+fn stand_back() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: no memory is touched. Linux takes 0 for the calling thread; what cannot be done is left.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS);
+    }
+}
+
+/// Threads for one spell of work; none where there are none to be had.
+fn helpers() -> Option<ThreadPool> {
+    let name = |i| format!("neurograph-index-{i}");
+    ThreadPoolBuilder::new().thread_name(name).start_handler(|_| stand_back()).build().ok()
+}
+
 /// Do chores until there are none; the store may be dropped meanwhile.
 fn work(store: &Weak<Store>) {
+    stand_back();
+    let helpers = helpers();
     while let Some(store) = store.upgrade() {
         let built = store.current();
         match chore(&built) {
             Some(Chore::Index(chore)) => {
-                let part = on_pool(&Cancel::default(), || chore.build(&built));
+                let build = || chore.build(&built);
+                let part = helpers.as_ref().map_or_else(build, |helpers| helpers.install(build));
                 store.replace(&built, |now| {
                     // It fails where a list is full; the trees that there are stay.
                     if let Ok(forest) = Forest::adopt(now, &built, part) {
