@@ -8,6 +8,7 @@ from typing import Any
 
 from ngql import ast, bound, functions, types
 from ngql.bind import points
+from ngql.bind.constants import literal_number
 from ngql.bind.predicates import BindQuery, Predicates
 
 __all__ = ["BindQuery", "Expressions"]
@@ -108,7 +109,7 @@ class Expressions(Predicates):
     # ---- operators
 
     def _unary(self, node: ast.Unary) -> bound.Expr:
-        number = points.literal_number(node)
+        number = literal_number(node)
         if number is not None:
             return number
         operand = self.bind(node.operand)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ngql import ast, bound, functions, types
 from ngql.bind import points
+from ngql.bind.constants import literal_number
 from ngql.bind.context import Context, Scope
 from ngql.bind.expressions import Expressions
 from ngql.bind.sources import Sources, rename_columns
@@ -108,9 +109,7 @@ class Queries:
         if node is None or isinstance(node, ast.Null):
             return None
         expr: bound.Expr | None
-        expr = (
-            self.context.parameter(node) if isinstance(node, ast.Parameter) else points.literal_number(node)
-        )
+        expr = self.context.parameter(node) if isinstance(node, ast.Parameter) else literal_number(node)
         if isinstance(node, (ast.String, ast.Boolean)):
             raise self.context.error("42804", f"{what} must be a whole number", node)
         if expr is None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ngql import ast, bound, functions, types
 from ngql.bind import points
+from ngql.bind.constants import required_number
 from ngql.bind.context import Context, Scope, SourceNames
 from ngql.bind.costs import Costs
 from ngql.bind.expressions import BindQuery, Expressions
@@ -211,19 +212,9 @@ class Sources:
         place = points.point(self.context, form.target, tokens=True)
         radius: bound.Expr | None = None
         if form.radius is not None:
-            node = form.radius
-            number = (
-                self.context.parameter(node)
-                if isinstance(node, ast.Parameter)
-                else points.literal_number(node)
-            )
-            if number is None and isinstance(node, (ast.String, ast.Boolean, ast.Null)):
-                raise self.context.error("42804", "the radius must be a number", node)
-            if number is None:
-                raise self.context.later("a computed radius", node, "give a number or a parameter")
-            if isinstance(number, bound.Constant) and number.value < 0:
-                raise self.context.error("22023", "the radius must not be negative", node)
-            radius = number
+            radius = required_number(self.context, form.radius, "the radius")
+            if isinstance(radius, bound.Constant) and radius.value < 0:
+                raise self.context.error("22023", "the radius must not be negative", form.radius)
         return bound.Near(place, radius, self.context.metric, span=form.span)
 
     def _derived(self, node: ast.QuerySource) -> bound.DerivedSource:
