@@ -7,7 +7,7 @@ from ngql.bind.constants import number
 from ngql.bind.context import Context
 from ngql.catalog import did_you_mean
 
-__all__ = ["metric_spec", "point", "profile", "row_point", "token", "type_names"]
+__all__ = ["metric_spec", "point", "profile", "row_point", "token", "tokens", "type_names"]
 
 POINT_KINDS = frozenset({"list", "starred", "partial"})
 TOKEN_KINDS = frozenset({"int", "text"})
@@ -23,6 +23,15 @@ def token(context: Context, node: ast.TokenRef) -> bound.Expr:
     if parameter.kind not in TOKEN_KINDS:
         raise context.error("42804", "a token is named by its id (a number) or its key (a text)", node)
     return parameter
+
+
+def tokens(context: Context, node: ast.TokenRef) -> bound.Expr:
+    """A token reference where several may stand, and no point: a parameter may hold a list of ids and keys."""
+    if isinstance(node, ast.Parameter):
+        parameter = context.parameter(node)
+        if parameter.kind == "list":
+            return parameter
+    return token(context, node)
 
 
 def point(context: Context, node: ast.Expr, *, tokens: bool) -> bound.Point:
