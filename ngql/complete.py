@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, Protocol
 
 from ng_engine.errors import Error
@@ -14,9 +15,9 @@ from ngql.scan import Token, lexemes, scan
 
 __all__ = ["Completion", "Names", "complete"]
 
-Kind = Literal["form", "column", "table", "function", "type", "profile", "axis", "keyword"]
+Kind = Literal["form", "column", "table", "function", "argument", "type", "profile", "axis", "keyword"]
 
-_FORMS = ("tokens NEAR", "tokens IN BOX", "NEIGHBORS OF", "PATH FROM")
+_FORMS = ("tokens NEAR", "tokens IN BOX", "NEIGHBORS OF", "PATH FROM", "SPREAD FROM")
 _HOP = {"e": "connections", "u": "tokens", "v": "tokens"}
 _ENDS_COST = frozenset(
     "VIA OUT IN BOTH MAX WHERE ORDER USING LIMIT OFFSET FETCH UNION EXCEPT INTERSECT".split()
@@ -98,7 +99,7 @@ def complete(text: str, cursor: int, catalog: Names) -> list[Completion]:
     around = _words(text[begin:end])
     completions: dict[str, Completion] = {}
     for kind, name in _candidates(automaton, tokens, around, catalog):
-        written = name if kind in ("form", "keyword") else quote(name)
+        written = name if kind in ("argument", "form", "keyword") else quote(name)
         if kind in ("form", "keyword") and prefix.islower():
             written = written.lower()
         if written.lower().startswith(prefix.lower()) and written != prefix:
@@ -148,8 +149,12 @@ def _candidates(
     if last is not None and last.type == "SELECT":
         for form in _FORMS:
             yield "form", form
+    if last is not None and last.text in ("(", ","):
+        expected = expected - {"VIA"}  # which names an argument here
+        yield from (("argument", name) for name in _arguments(tokens))
     kinds: list[Kind] = []
-    for role in sorted(automaton.name_roles()):
+    roles = automaton.name_roles()
+    for role in sorted(roles):
         kinds += _ROLES.get(role, ())
     if last is not None and last.type in ("SCALE", "FLAG"):
         kinds = ["axis"] if last.type == "SCALE" else []
@@ -167,7 +172,21 @@ def _candidates(
         else:
             names = _named(kind, sources, around, catalog)
         yield from ((kind, name) for name in sorted(names))
+    if "function_name" in roles and "name_path" not in roles:
+        yield from (("function", name) for name in sorted(functions.TABLE_FUNCTIONS | functions.GRAPH.keys()))
     yield from (("keyword", word) for word in sorted(expected & tables.load().keywords))
+
+
+def _arguments(tokens: list[Token]) -> Iterator[str]:
+    """The arguments of the table function around the cursor that have not been given."""
+    depth = 0
+    for place in range(len(tokens) - 1, 0, -1):
+        depth += {")": -1, "]": -1, "(": 1, "[": 1}.get(tokens[place].text, 0)
+        if depth > 0:
+            called = functions.GRAPH.get(tokens[place - 1].text.lower())
+            given = {token.text.lower() for token, after in pairwise(tokens[place:]) if after.text == "=>"}
+            yield from sorted(called.arguments.keys() - given if called is not None else ())
+            return
 
 
 def _in_cost(tokens: list[Token]) -> bool:
@@ -183,7 +202,7 @@ def _in_cost(tokens: list[Token]) -> bool:
 def _named(kind: Kind, sources: dict[str, str], around: list[str], catalog: Names) -> Iterable[str]:
     match kind:
         case "column":
-            computed = {"near": "distance", "neighbors": "depth"}
+            computed = {"near": "distance", "neighbors": "depth", "spread": "activation"}
             columns = _columns(dict.fromkeys(sources.values()) or ("tokens", "connections"), catalog)
             return columns | {name for word, name in computed.items() if word in around}
         case "table":

@@ -51,6 +51,10 @@ def _core(node: Any, kinds: dict[str | int, str]) -> Any:
     if not isinstance(node, ast.Query) or not isinstance(node.body, ast.Select):
         return node
     select = node.body
+    if isinstance(select.head, ast.Neighbors) and isinstance(select.head.form, ast.Box):
+        inside = ast.InBox(ast.ColumnRef((ast.Name("coords"),)), select.head.form)
+        head = replace(select.head, form=None)
+        return replace(node, body=replace(select, head=head, where=_and(inside, select.where)))
     if isinstance(select.head, ast.TokensForm):
         table = ast.TableSource(ast.QualifiedName((select.head.table,)), form=select.head.form)
         select = replace(
@@ -59,8 +63,8 @@ def _core(node: Any, kinds: dict[str | int, str]) -> Any:
     if len(select.sources) != 1 or select.sources[0].joins:
         return node
     source = select.sources[0].source
-    if not isinstance(source, ast.TableSource) or source.form is None:
-        return node
+    if not isinstance(source, ast.TableSource) or source.form is None or source.columns:
+        return node  # under other names, its columns are hard to read
     form = source.form
     select = replace(select, sources=(ast.FromItem(replace(source, form=None)),))
     coords = _column(source, "coords")

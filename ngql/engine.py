@@ -281,6 +281,38 @@ class Engine(Protocol):
         Fewer than k when there are no more. Without `cost` a hop costs 1.
         """
 
+    def spread(
+        self,
+        seeds: Sequence[Token] | Mapping[Token, float],
+        *,
+        via: Sequence[str] | None = None,
+        direction: Direction = "out",
+        steps: int | None = None,
+        decay: float | None = None,
+        threshold: float | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+        columns: Sequence[str] | None = None,
+    ) -> Relation:
+        """Tokens that the activation of the seeds comes to, plus `activation`, by it falling, then id.
+
+        A seed begins with 1, or with what the mapping says. None is the engine's default.
+        """
+
+    def pagerank(
+        self,
+        *,
+        damping: float | None = None,
+        seeds: Token | Sequence[Token] | None = None,
+        via: Sequence[str] | None = None,
+        tolerance: float | None = None,
+        max_iterations: int | None = None,
+    ) -> Relation:
+        """How often a random walker is at each token: `id, score`, by id. None is the engine's default."""
+
+    def components(self, *, via: Sequence[str] | None = None) -> Relation:
+        """Tokens that hang together, whichever way: `id, component` (the least id in it), by id."""
+
     def count(self, table: Table, filter: Filter | None = None) -> int:
         """How many rows pass."""
 

@@ -129,12 +129,13 @@ def run(
                 engine = engine.snapshot()
         deadline = None if timeout is None else monotonic() + timeout
         state = Run(engine, values, tail, settings, deadline, prepared)
-        if isinstance(body, (TailCall, Execute)):
+        if program.pinned or isinstance(body, (TailCall, Execute)):
             state.work = []
             relation = body(state)
-            inputs = [given for _, given, _ in state.work] or None
+            found = [given for _, given, _ in state.work]
             if isinstance(relation, Executed):
                 program, relation = relation.program, relation.given
+            inputs = [relation, *found]
         else:
             relation = body(state)
     except Error as error:

@@ -50,7 +50,8 @@ def _measured(body: Any, run: Run) -> dict[int, dict[str, Any]]:
     relation = body(inner)
     seconds = time.perf_counter() - began
     facts = {id(step): _facts(given, spent) for step, given, spent in inner.work}
-    below = sum(spent for _, _, spent in inner.work)
+    inputs = {id(step) for _, step in getattr(body, "inputs", ())}
+    below = sum(spent for step, _, spent in inner.work if id(step) in inputs)
     facts[id(body)] = _facts(relation, seconds - below if isinstance(body, TailCall) else seconds)
     return facts
 
@@ -75,7 +76,7 @@ def _tree(step: Any, facts: dict[int, dict[str, Any]]) -> dict[str, Any]:
         case EngineCall():
             node = {"runs in": "engine", "call": step.method, **_arguments(step)}
             if step.feeds:
-                node["inputs"] = [{"name": "ids", **_tree(feed, facts)} for feed in step.feeds]
+                node["inputs"] = [{"name": name, **_tree(feed, facts)} for name, feed in step.feeds]
         case Projection(step=below, output=output):
             node = {**_tree(below, facts), "output": [f"{a} AS {b}" if a != b else a for a, b in output]}
         case CountCall(call=below):
@@ -111,7 +112,10 @@ def _arguments(call: EngineCall) -> dict[str, Any]:
             shown[name] = filter_text(value)
         elif name != "table":
             shown[name] = value if isinstance(value, (int, float, str, bool, type(None))) else _plain(value)
+    fed = {name for name, _ in call.feeds}
     for name, _, place in call.late:
+        if name in fed:
+            continue
         # The place of a filter is that of its first condition alone.
         where = None if name in _FILTERS else place
         longest = None if name == "cost" else 0 if name == "values" else _LONGEST_VALUE

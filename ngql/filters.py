@@ -37,6 +37,8 @@ def is_filter(expr: bound.Expr, alias: str, table: str) -> bool:
             return _is_stored(column, alias) and all(_fits(column, item) for item in items)
         case bound.Operation(op="in list" | "not in list", args=(bound.Column() as column, _)):
             return _is_stored(column, alias) and column.type != types.TIMESTAMPTZ
+        case bound.BoxTest(operand=bound.Column() as column):
+            return _is_coords(column, alias, table)
         case bound.Operation(op=op, args=(left, right)) if op in COMPARISONS:
             if values.is_constant(left):
                 left, right = right, left
@@ -51,9 +53,13 @@ def is_distance(expr: bound.Expr, alias: str, table: str) -> bool:
     """Whether it is the weighted distance of the rows under this alias from a constant point."""
     match expr:
         case bound.Distance(op="<->" | "<+>", left=bound.Column() as column, right=bound.Point()):
-            return column.source == alias and column.name == "coords" and table == "tokens"
+            return _is_coords(column, alias, table)
         case _:
             return False
+
+
+def _is_coords(column: bound.Column, alias: str, table: str) -> bool:
+    return column.source == alias and column.name == "coords" and table == "tokens"
 
 
 def _is_stored(column: bound.Column, alias: str) -> bool:
@@ -130,6 +136,8 @@ def _build(expr: bound.Expr, positive: bool) -> Any:
             return _membership((op == "in") == positive, column, items)
         case bound.Operation(op="in list" | "not in list" as op, args=(bound.Column() as column, items)):
             return _listed((op == "in list") == positive, column, items)
+        case bound.BoxTest(low=low, high=high):
+            return _box(low, high, positive)
         case bound.Operation(op=op, args=(left, right)):
             if values.is_constant(left):
                 left, right, op = right, left, FLIPPED[op]
@@ -207,6 +215,24 @@ def _listed(inside: bool, column: bound.Column, items: bound.Expr) -> Late:
         return (joined, *(_leaf(op, column, member) for member in members))
 
     return _read(items, make)
+
+
+def _box(low: bound.Point, high: bound.Point, inside: bool) -> Late:
+    """The axes one by one; an open side asks for nothing."""
+    least, most = values.corner(low), values.corner(high, low)
+    above, below, joined = (">=", "<=", "and") if inside else ("<", ">", "or")
+
+    def read(engine: Engine, given: Sequence[Any]) -> Filter:
+        sides = ((above, least.read(engine, given)), (below, most.read(engine, given)))
+        axes = [
+            (op, f"l{axis}", side)
+            for op, corner in sides
+            for axis, side in enumerate(corner, 1)
+            if side is not None
+        ]
+        return (joined, *axes)
+
+    return Late(read)
 
 
 def _distance(op: str, distance: bound.Distance, value: bound.Expr) -> Any:

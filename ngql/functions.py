@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
+
+from ngql import types
 
 __all__ = [
     "AGGREGATES",
     "COST",
     "FILES",
-    "LATER",
+    "GRAPH",
     "OWN",
     "PATHS",
     "TABLE_FUNCTIONS",
+    "GraphFunction",
     "is_aggregate",
     "is_refused",
     "names",
@@ -27,8 +31,34 @@ COST: Mapping[str, int | None] = MappingProxyType(
 )
 """What the engine computes itself, in COST, with the number of arguments; None for any number but none."""
 
-LATER = frozenset({"components", "pagerank"})
-"""Named by the language, not built yet."""
+
+@dataclass(frozen=True, slots=True)
+class GraphFunction:
+    """A table function over the whole graph: its arguments, each optional and by name, and its columns.
+
+    An argument is a `number`, a `count`, `tokens` or connection `types`.
+    """
+
+    arguments: Mapping[str, str]
+    columns: Mapping[str, str]
+
+
+GRAPH: Mapping[str, GraphFunction] = MappingProxyType(
+    {
+        "components": GraphFunction({"via": "types"}, {"id": types.BIGINT, "component": types.BIGINT}),
+        "pagerank": GraphFunction(
+            {
+                "damping": "number",
+                "seeds": "tokens",
+                "via": "types",
+                "tolerance": "number",
+                "max_iterations": "count",
+            },
+            {"id": types.BIGINT, "score": types.DOUBLE},
+        ),
+    }
+)
+"""What the engine answers in FROM; what an argument is when it is left out, the engine alone knows."""
 
 PATHS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {

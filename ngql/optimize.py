@@ -15,6 +15,7 @@ from ngql.rules.near_form import near_form
 from ngql.rules.near_join import near_join
 from ngql.rules.order_by_distance import order_by_distance
 from ngql.rules.prune_columns import prune_columns
+from ngql.rules.prune_seeds import prune_seeds
 from ngql.rules.push_filters import push_filters
 from ngql.rules.push_join_filters import push_join_filters
 from ngql.rules.push_limit import push_limit
@@ -38,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     push_limit,
     count_rows,
     prune_columns,
+    prune_seeds,
     engine_alone,
 )
 

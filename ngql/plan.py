@@ -17,6 +17,7 @@ __all__ = [
     "Boxed",
     "Count",
     "EngineQuery",
+    "GraphFunction",
     "Lookup",
     "Match",
     "Nearest",
@@ -24,7 +25,9 @@ __all__ = [
     "Pairs",
     "Path",
     "Scan",
+    "Spread",
     "Stored",
+    "Whole",
     "plan",
 ]
 
@@ -95,7 +98,37 @@ class Neighbors(Access):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Path(Access):
+class Spread(Access):
+    """Tokens by activation, falling, then id."""
+
+    seeds: Any
+    """The query whose rows begin with activation."""
+    via: tuple[str, ...] | None
+    direction: str
+    steps: bound.Expr
+    decay: bound.Expr | None
+    seeds_span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole(Access):
+    """A call that gives all its rows and columns, whatever is asked of them."""
+
+    shown: tuple[str, ...]
+    """The columns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphFunction(Whole):
+    """What the engine tells of every token, by id; arguments as in `bound.GraphFunctionSource`."""
+
+    function: str
+    arguments: tuple[tuple[str, Any], ...]
+    places: tuple[tuple[str, Span | None], ...] = field(default=(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path(Whole):
     """A way of fewest hops or of the least cost, or several."""
 
     start: bound.Expr
@@ -153,11 +186,13 @@ def _plan_node(node: Any) -> Any:
                 via=node.via,
                 direction=node.direction,
                 near=node.near,
+                filter=() if node.box is None else (_inside(node.box, node.alias),),
                 span=node.span,
             )
             return bound.AccessSource(node.alias, access, node.columns)
         case bound.PathSource():
             access = Path(
+                shown=tuple(name for name, _ in node.columns),
                 start=node.start,
                 goal=node.goal,
                 via=node.via,
@@ -170,6 +205,26 @@ def _plan_node(node: Any) -> Any:
             return bound.AccessSource(node.alias, access, node.columns)
         case bound.MatchSource():
             return bound.AccessSource(node.alias, Match(pattern=node, span=node.span), node.columns)
+        case bound.SpreadSource():
+            access = Spread(
+                seeds=node.seeds,
+                via=node.via,
+                direction=node.direction,
+                steps=node.steps,
+                decay=node.decay,
+                span=node.span,
+                seeds_span=node.seeds_span,
+            )
+            return bound.AccessSource(node.alias, access, node.columns)
+        case bound.GraphFunctionSource():
+            access = GraphFunction(
+                shown=tuple(name for name, _ in node.columns),
+                function=node.function,
+                arguments=node.arguments,
+                places=node.places,
+                span=node.span,
+            )
+            return bound.AccessSource(node.alias, access, node.columns)
         case bound.Block(source=bound.AccessSource() as source, implicit_order=True):
             return replace(node, order=natural_order(source))
         case bound.Block(implicit_order=True):
@@ -187,15 +242,24 @@ def _table(source: bound.TableSource) -> bound.AccessSource:
     return bound.AccessSource(source.alias, Scan(table=source.table), source.columns, near=source.form)
 
 
+def _inside(box: bound.Box, alias: str) -> bound.BoxTest:
+    coords = bound.Column(alias, "coords", type=types.POINT)
+    return bound.BoxTest(coords, box.low, box.high, type=types.BOOLEAN, span=box.span)
+
+
 def natural_order(source: bound.AccessSource) -> tuple[bound.OrderKey, ...]:
-    """The order a form promises: by distance or depth, then id, or by path and step; none for a plain table."""
+    """The order a form promises: by distance, depth or activation, then id, or by path and step; none for a table."""
     access = source.access
     names: tuple[tuple[str, str], ...] = ()
     if source.near is not None or isinstance(access, Nearest) or getattr(access, "near", None) is not None:
         names = (("distance", types.DOUBLE), ("id", types.BIGINT))
     elif isinstance(access, Neighbors):
         names = (("depth", types.INTEGER), ("id", types.BIGINT))
-    elif isinstance(access, Boxed):
+    elif isinstance(access, Spread):
+        active = bound.Column(source.alias, "activation", type=types.DOUBLE)
+        by_id = bound.Column(source.alias, "id", type=types.BIGINT)
+        return bound.OrderKey(active, descending=True, nulls_first=True), bound.OrderKey(by_id)
+    elif isinstance(access, (Boxed, GraphFunction)):
         names = (("id", types.BIGINT),)
     elif isinstance(access, Path):
         names = (("step", types.INTEGER),)

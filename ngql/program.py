@@ -158,8 +158,14 @@ def row_place(
 
 def resolved(reader: Any, run: Run, text: str, span: Span | None) -> int:
     """The id of a token; the error of one that does not exist never shows a parameter's value."""
+    return _resolved(reader, run, text, span)[0]
+
+
+def _resolved(reader: Any, run: Run, text: str, span: Span | None) -> list[int]:
+    """The ids of one token, or of all in a list."""
     try:
-        return run.engine.resolve(late(reader, run.engine, run.values))
+        given = late(reader, run.engine, run.values)
+        return [run.engine.resolve(token) for token in (given if isinstance(given, list) else [given])]
     except Error as error:
         if error.sqlstate == "42704" and isinstance(reader, Late):
             error = from_sqlstate("42704", "the token does not exist")
@@ -275,36 +281,40 @@ class EngineCall:
     """The token references among the arguments, to place the error of one that does not exist."""
     blamed: Mapping[str, Span | None] = field(default_factory=dict)
     """SQLSTATE → place of the only argument that the call's errors of this kind come from."""
-    feeds: tuple[Any, ...] = ()
-    """Steps whose first columns are values for the readers in `late`, after those of the run."""
+    feeds: tuple[tuple[str, Any], ...] = ()
+    """Steps and what EXPLAIN calls them; what they give are values for the readers in `late`, after the run's own."""
+    named: tuple[tuple[str, Span | None], ...] = ()
+    """Arguments that an error of the call may name, and their places."""
 
     def __call__(self, run: Run) -> Any:
         """Call it; errors get the place of the argument, or of the form."""
         engine = run.engine
         span = self.span
         blamed: Mapping[str, Span | None] = {}
+        named: tuple[tuple[str, Span | None], ...] = ()
         arguments = self.fixed
         try:
             if self.late:
                 arguments = dict(arguments)
                 values = run.values
                 if self.feeds:
-                    values = (*values, *(_first_column(_watched(step, run)) for step in self.feeds))
+                    values = (*values, *(_watched(step, run) for _, step in self.feeds))
                 for name, read, place in self.late:
                     span = place
                     arguments[name] = read(engine, values)
                 span = self.span
-            blamed = self.blamed
+            blamed, named = self.blamed, self.named
             return getattr(engine, self.method)(**arguments)
         except Error as error:
             missing = self._missing(run) if error.sqlstate == "42704" else None
-            raise missing or placed(error, self.text, blamed.get(error.sqlstate, span)) from None
+            otherwise = blamed.get(error.sqlstate, span)
+            raise missing or placed_at_value(error, self.text, otherwise, named) from None
 
     def _missing(self, run: Run) -> Error | None:
         """The error of the first token that does not exist, at its place."""
         for reader, span in self.tokens:
             try:
-                resolved(reader, run, self.text, span)
+                _resolved(reader, run, self.text, span)
             except Error as error:
                 return error
         return None
@@ -433,15 +443,8 @@ class TailCall:
         return [span for kind in kinds for span in self.suspects.get(kind, ())]
 
 
-def _first_column(relation: Any) -> Any:
-    """The values of a relation's first column, as an array."""
-    from ng_arrow.tables import stream_to_table
-
-    return stream_to_table(relation).column(0).to_numpy()
-
-
 def _watched(step: Any, run: Run) -> Any:
-    """Run a step below the tail and keep what it gave, for its counters."""
+    """Run a step below another and keep what it gave, for its counters."""
     if run.work is None:
         return step(run)
     import time

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from ng_engine.errors import from_sqlstate
-from ngql import bound, types
+from ngql import arithmetic, bound, types
 from ngql.engine import Engine, Metric
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "constant",
     "corner",
     "count",
+    "finite",
     "hops",
     "is_constant",
     "late",
@@ -31,6 +32,7 @@ __all__ = [
     "radius",
     "stored_point",
     "token",
+    "tokens",
 ]
 
 Values = Sequence[Any]
@@ -61,9 +63,14 @@ def plain(value: Any) -> Any:
 
 
 def constant(expr: bound.Expr) -> Any:
-    """A literal's value, or a parameter's when it runs."""
+    """A literal's value; a parameter's, or what arithmetic makes of parameters, when it runs."""
     if isinstance(expr, bound.Constant):
         return expr.value
+    if isinstance(expr, bound.Operation):
+        op, operands = expr.op, [constant(arg) for arg in expr.args]
+        return Late(
+            lambda engine, values: arithmetic.compute(op, *(late(each, engine, values) for each in operands))
+        )
     assert isinstance(expr, bound.Parameter), expr
     slot = expr.slot
     return Late(lambda engine, values: plain(values[slot]))
@@ -71,11 +78,10 @@ def constant(expr: bound.Expr) -> Any:
 
 def _checked(expr: bound.Expr, check: Callable[[Any], Any]) -> Any:
     """A constant passed through `check`, at once when it is a literal."""
-    if isinstance(expr, bound.Constant):
-        return check(expr.value)
-    assert isinstance(expr, bound.Parameter), expr
-    slot = expr.slot
-    return Late(lambda engine, values: check(plain(values[slot])))
+    read = constant(expr)
+    if isinstance(read, Late):
+        return Late(lambda engine, values: check(read.read(engine, values)))
+    return check(read)
 
 
 def count(expr: bound.Expr | None, what: str) -> Any:
@@ -151,7 +157,7 @@ def radius(expr: bound.Expr | None) -> Any:
         return None
 
     def check(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
             raise from_sqlstate("42804", "the radius must be a number")
         checked = finite(value, "the radius")
         if checked < 0:
@@ -163,13 +169,22 @@ def radius(expr: bound.Expr | None) -> Any:
 
 def token(expr: bound.Expr) -> Any:
     """A token reference: an id or a key (42804 for anything else)."""
+    return _checked(expr, _token)
 
-    def check(value: Any) -> int | str:
-        if isinstance(value, bool) or not isinstance(value, (int, str)):
-            raise from_sqlstate("42804", "a token is named by its id (a number) or its key (a text)")
-        return value
+
+def tokens(expr: bound.Expr) -> Any:
+    """A token reference, or a list of them."""
+
+    def check(value: Any) -> Any:
+        return [_token(plain(each)) for each in value] if isinstance(value, (list, tuple)) else _token(value)
 
     return _checked(expr, check)
+
+
+def _token(value: Any) -> int | str:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise from_sqlstate("42804", "a token is named by its id (a number) or its key (a text)")
+    return value
 
 
 def point(place: bound.Point) -> Any:

@@ -35,7 +35,7 @@ from naive_store import (
     with_json,
 )
 from naive_vocabulary import AXES, CUSTOM
-from naive_walks import Price, Way, all_ways, cheapest
+from naive_walks import Price, Shares, Way, activation, all_ways, cheapest, components, pagerank
 
 from ng_engine.errors import from_sqlstate
 
@@ -421,6 +421,44 @@ class NaiveEngine:
             return total
 
         return price
+
+    def spread(
+        self, seeds: Any, *, via: Any = None, direction: str = "out", steps: int = 3, decay: float = 0.6,
+        threshold: float = 0.0, limit: int | None = None, offset: int = 0, columns: Any = None,
+    ) -> NaiveRelation:  # fmt: skip
+        if not 0 <= decay <= 1:
+            raise from_sqlstate("22003", "the decay is not a number with 0 ≤ decay ≤ 1")
+        given = {self.resolve(t): seeds[t] if isinstance(seeds, dict) else 1.0 for t in seeds}
+        edges, onward = self._state.connections, Shares()
+        for at, hops in self._steps(via, direction).items():
+            onward[at] = [(to, edges[e]["weight"] * edges[e]["confidence"]) for to, e in hops]
+        came = activation(onward, given, steps, decay, threshold)
+        rows = [self._full(self._state.tokens[id_]) | {"activation": x} for id_, x in came]
+        return self._relation("tokens", rows, columns, "adjacency", ["activation"], limit, offset)
+
+    def pagerank(
+        self, *, damping: float = 0.85, seeds: Any = None, via: Any = None, tolerance: float = 1e-6,
+        max_iterations: int = 100,
+    ) -> NaiveRelation:  # fmt: skip
+        if not 0 <= damping < 1:
+            raise from_sqlstate("22003", "damping is not a number with 0 ≤ damping < 1")
+        if not 0 <= tolerance < math.inf:
+            raise from_sqlstate("22003", "the tolerance is not a finite number ≥ 0")
+        tokens = sorted(self._state.tokens)
+        named = [seeds] if isinstance(seeds, (int, str)) else seeds
+        starts = tokens if named is None else list(dict.fromkeys(map(self.resolve, named)))
+        if named is not None and not starts:
+            raise from_sqlstate("22023", "there are no seeds")
+        likely = dict.fromkeys(starts, 1.0 / len(starts) if starts else 0.0)
+        scores = pagerank(self._steps(via, "out"), tokens, likely, damping, tolerance, max_iterations)
+        rows = [{"id": id_, "score": score} for id_, score in scores.items()]
+        return NaiveRelation(["id", "score"], rows, "adjacency", len(tokens))
+
+    def components(self, *, via: Any = None) -> NaiveRelation:
+        found = components(self._steps(via, "both"), sorted(self._state.tokens))
+        rows = [{"id": id_, "component": least} for id_, least in found.items()]
+        rows.sort(key=lambda row: row["id"])
+        return NaiveRelation(["id", "component"], rows, "adjacency", len(rows))
 
     def count(self, table: str, filter: Any = None) -> int:
         return len(self._rows(table, filter))

@@ -21,13 +21,14 @@ STAMP = pa.timestamp("us", tz="UTC")
 DICTIONARY = pa.dictionary(pa.int16(), pa.string())
 ARROW = {  # column -> (NGQL type, Arrow type); a column of one name has one type wherever it stands
     **dict.fromkeys(
-        ("id", "source", "target", "activations", "connection", "query", "a", "b"), ("BIGINT", pa.int64())
+        ("id", "source", "target", "activations", "connection", "component", "query", "a", "b"),
+        ("BIGINT", pa.int64()),
     ),
     **dict.fromkeys(("key", "mutability"), ("TEXT", pa.string())),
     **dict.fromkeys(("weight", "confidence", "rigidity"), ("REAL", pa.float32())),
     **dict.fromkeys(("created_at", "updated_at", "last_activated_at"), ("TIMESTAMPTZ", STAMP)),
     **dict.fromkeys(("evidence", "levels", "depth", "path", "step"), ("INTEGER", pa.int32())),
-    **dict.fromkeys(("distance", "cost"), ("DOUBLE", pa.float64())),
+    **dict.fromkeys(("activation", "cost", "distance", "score"), ("DOUBLE", pa.float64())),
     "type": ("TEXT", DICTIONARY),
     "coords": ("FLOAT[8]", pa.list_(pa.float32(), 8)),
     "flags": ("INTEGER", pa.uint16()),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ngql import ast, bound, statements, types
 from ngql.bind import points
+from ngql.bind.constants import literal_number
 from ngql.bind.context import Scope
 from ngql.bind.writes import Writes, is_plain
 
@@ -57,7 +58,7 @@ class Connects(Writes):
         count = node.target.count
         if isinstance(count, ast.Parameter):
             return self.context.parameter(count)
-        number = points.literal_number(count)
+        number = literal_number(count)
         if number is None or number.type != types.BIGINT or number.value < 1:
             raise self.context.error("22023", "NEAREST needs a whole number of at least 1", count)
         return number

@@ -10,7 +10,7 @@ from ng_engine.errors import Error, from_sqlstate
 from ngql import ast, bound, parameters, types
 from ngql.catalog import Catalog, did_you_mean
 
-__all__ = ["Context", "Scope", "SourceNames", "error_at"]
+__all__ = ["CommonTables", "Context", "Scope", "SourceNames", "error_at"]
 
 
 def error_at(text: str, sqlstate: str, message: str, span: ast.Span | None, hint: str | None = None) -> Error:
@@ -31,17 +31,19 @@ class SourceNames:
     hidden: Mapping[str, str] = field(default_factory=dict)
     typed: bool = False
     """Whether its columns `type` and `mutability` hold names of the store."""
+    stored: Mapping[str, str] = field(default_factory=dict)
+    """What the source itself calls the columns that its alias renames."""
 
     def column(self, name: str, span: ast.Span | None = None) -> bound.Column:
         """One of its columns."""
         type_ = self.type_of(name) or types.UNKNOWN
-        return bound.Column(
-            self.alias, name, self.typed and name in ("type", "mutability"), type=type_, span=span
-        )
+        stored = self.stored.get(name, name)
+        folded = self.typed and stored in ("type", "mutability")
+        return bound.Column(self.alias, stored, folded, type=type_, span=span)
 
     def shown_column(self, name: str, type_: str) -> bound.Column:
         """One that `*` shows."""
-        return bound.Column(self.alias, name, type=type_)
+        return bound.Column(self.alias, self.stored.get(name, name), type=type_)
 
     def type_of(self, column: str) -> str | None:
         """The type of a column, or None when the source has none of that name (that we know of)."""
@@ -80,6 +82,16 @@ class Scope:
         return None
 
 
+@dataclass(slots=True)
+class CommonTables:
+    """The queries of one WITH, as far as they are bound."""
+
+    recursive: bool
+    columns: dict[str, tuple[tuple[str, str], ...] | None] = field(default_factory=dict)
+    """Name → columns, None when only DuckDB knows them; a recursive query is here before it is in `queries`."""
+    queries: list[bound.Cte] = field(default_factory=list)
+
+
 class Context:
     """The state of binding one statement."""
 
@@ -87,8 +99,8 @@ class Context:
         self.text = text
         self.catalog = catalog
         self.metric: bound.MetricSpec | None = None
-        self.tables: list[dict[str, tuple[tuple[str, str], ...] | None]] = []
-        """Common tables in scope, innermost last: name → columns, None when only DuckDB knows them."""
+        self.tables: list[CommonTables] = []
+        """Common tables in scope, innermost last."""
         self._used: set[int] = set()
         self._kinds: list[str] = []
         self._slots: dict[str | int, int] = {}
@@ -144,9 +156,9 @@ class Context:
 
     def common_table(self, name: str) -> tuple[bool, tuple[tuple[str, str], ...] | None]:
         """Whether a WITH query of this name is in scope, and its columns."""
-        for frame in reversed(self.tables):
-            if name in frame:
-                return True, frame[name]
+        for tables in reversed(self.tables):
+            if name in tables.columns:
+                return True, tables.columns[name]
         return False, None
 
     def column(self, scope: Scope, node: ast.ColumnRef) -> bound.Column:
@@ -175,6 +187,8 @@ class Context:
         known = [column for source in scope.sources for column in source.names()]
         of_source = f"write {name}.id for one of its columns, {name}.* for all"
         helpful = did_you_mean(name, known) if scope.source(name) is None else of_source
+        if helpful is None and name == "spread":
+            helpful = "SELECT SPREAD FROM (…) needs STEPS n"
         raise self.error("42703", f'column "{name}" does not exist', node, helpful)
 
     def _qualified(self, scope: Scope, alias: str, name: str, node: ast.ColumnRef) -> bound.Column:

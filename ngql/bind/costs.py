@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ng_engine.errors import Error
 from ngql import ast, bound, functions, types
 from ngql.bind import points
+from ngql.bind.constants import literal_number
 from ngql.bind.context import Context
 from ngql.catalog import did_you_mean
 
@@ -121,7 +122,7 @@ class Costs:
     # ---- operators and functions
 
     def _literal(self, node: ast.Integer | ast.Real) -> bound.Expr:
-        number = points.literal_number(node)
+        number = literal_number(node)
         assert number is not None, node
         if number.value in (float("inf"), -float("inf")):
             raise self.context.error("22003", "the number is out of range", node)

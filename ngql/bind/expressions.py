@@ -8,6 +8,7 @@ from typing import Any
 
 from ngql import ast, bound, functions, types
 from ngql.bind import points
+from ngql.bind.constants import literal_number
 from ngql.bind.predicates import BindQuery, Predicates
 
 __all__ = ["BindQuery", "Expressions"]
@@ -108,7 +109,7 @@ class Expressions(Predicates):
     # ---- operators
 
     def _unary(self, node: ast.Unary) -> bound.Expr:
-        number = points.literal_number(node)
+        number = literal_number(node)
         if number is not None:
             return number
         operand = self.bind(node.operand)
@@ -240,10 +241,11 @@ class Expressions(Predicates):
 
     def _function(self, node: ast.Function) -> bound.Expr:
         name = ".".join(part.value for part in node.name.parts)
-        if name in functions.LATER:
-            raise self.context.later(f"{name}()", node.name)
         if name in functions.PATHS:
             return self._of_path(node, name)
+        if name in functions.GRAPH:
+            hint = f"SELECT … FROM {name}(…)"
+            raise self.context.error("42883", f"{name}() gives rows, so it stands in FROM", node.name, hint)
         if functions.is_refused(name):
             raise self.context.error("42501", f"function {name} is not allowed", node.name)
         args: list[bound.Expr] = []

@@ -15,6 +15,7 @@ from ngql.bind import points
 from ngql.bind.context import Context, Scope, SourceNames
 from ngql.bind.costs import Costs
 from ngql.bind.expressions import BindQuery, Expressions
+from ngql.bind.self_contained import self_contained
 from ngql.catalog import did_you_mean
 from ngql.filters import is_filter
 
@@ -165,7 +166,7 @@ class Matches:
             id = bound.Column(pattern.alias, f"{name}.id", type=types.BIGINT)
             joined.append(bound.Operation("=", (known.column("id"), id), type=types.BOOLEAN))
             return
-        self._declare(_Variable(name, shown, table.hidden, True, pattern.alias), node.variable)
+        self._declare(_Variable(name, shown, table.hidden, True, pattern=pattern.alias), node.variable)
 
     def _edge_variable(
         self, pattern: _Pattern, place: int, edge: ast.EdgePattern, columns: list[tuple[str, str]]
@@ -178,7 +179,7 @@ class Matches:
         pattern.edge_places[name] = place
         # A walk along several connections has no column of one.
         shown = self.context.catalog.tables["connections"].shown if pattern.is_single(edge) else {}
-        self._declare(_Variable(name, shown, {}, True, pattern.alias), edge.variable)
+        self._declare(_Variable(name, shown, {}, True, pattern=pattern.alias), edge.variable)
         columns += [(f"{name}.{column}", type_) for column, type_ in shown.items()]
 
     def _declare(self, variable: _Variable, name: ast.Name) -> None:
@@ -265,7 +266,8 @@ class Matches:
         id = ast.SelectItem(ast.ColumnRef((alias, ast.Name("id")), span=node.span), span=node.span)
         source = ast.FromItem(ast.TableSource(table, alias, form=node.form, span=node.span), span=node.span)
         select = ast.Select((id,), sources=(source,), where=condition, span=node.span)
-        query, _ = self._bind_query(ast.Query(select, limit=node.limit, span=node.span), self.scope.parent)
+        bare = ast.Query(select, limit=node.limit, span=node.span)
+        query = self_contained(self.context, self._bind_query(bare, self.scope.parent)[0], node)
         if isinstance(node.form, ast.Near) and name is not None and isinstance(query, bound.Block):
             table_source = query.source
             if isinstance(table_source, bound.TableSource) and isinstance(table_source.form, bound.Near):

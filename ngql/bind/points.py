@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ngql import ast, bound, types
+from ngql.bind.constants import number
 from ngql.bind.context import Context
 from ngql.catalog import did_you_mean
 
-__all__ = ["literal_number", "metric_spec", "point", "profile", "row_point", "token", "type_names"]
+__all__ = ["metric_spec", "point", "profile", "row_point", "token", "tokens", "type_names"]
 
 POINT_KINDS = frozenset({"list", "starred", "partial"})
 TOKEN_KINDS = frozenset({"int", "text"})
@@ -22,6 +23,15 @@ def token(context: Context, node: ast.TokenRef) -> bound.Expr:
     if parameter.kind not in TOKEN_KINDS:
         raise context.error("42804", "a token is named by its id (a number) or its key (a text)", node)
     return parameter
+
+
+def tokens(context: Context, node: ast.TokenRef) -> bound.Expr:
+    """A token reference where several may stand, and no point: a parameter may hold a list of ids and keys."""
+    if isinstance(node, ast.Parameter):
+        parameter = context.parameter(node)
+        if parameter.kind == "list":
+            return parameter
+    return token(context, node)
 
 
 def point(context: Context, node: ast.Expr, *, tokens: bool) -> bound.Point:
@@ -64,17 +74,17 @@ def row_point(context: Context, node: ast.Expr) -> bound.Point | None:
         if isinstance(item, ast.Star):
             items.append(None)
             continue
-        number = coordinate(context, item)
-        if number is None:
+        given = coordinate(context, item)
+        if given is None:
             return None
-        items.append(number)
+        items.append(given)
     if all(item is None for item in items):
         raise context.error("22P02", "the point leaves out every axis", node)
     return bound.Point(items=tuple(items), type=types.POINT, span=node.span)
 
 
 def coordinate(context: Context, node: ast.Expr) -> bound.Expr | None:
-    """A number that a literal or a parameter holds; None when it takes a row to know it."""
+    """A number known before any row is; None when it takes a row to know it."""
     if isinstance(node, (ast.String, ast.Boolean, ast.Null)):
         raise context.error("22P02", "a coordinate must be a number", node)
     if isinstance(node, ast.Parameter):
@@ -82,23 +92,10 @@ def coordinate(context: Context, node: ast.Expr) -> bound.Expr | None:
         if not types.is_number(parameter.type) and parameter.kind != "decimal":
             raise context.error("22P02", "a coordinate must be a number", node)
         return parameter
-    number = literal_number(node)
-    if number is not None and number.type == types.DOUBLE and number.value in (float("inf"), -float("inf")):
+    found = number(context, node)
+    if isinstance(found, bound.Constant) and found.value in (float("inf"), -float("inf")):
         raise context.error("22003", "a coordinate must be a finite number", node)
-    return number
-
-
-def literal_number(node: ast.Expr) -> bound.Constant | None:
-    """A number literal, with its signs."""
-    sign = 1
-    while isinstance(node, ast.Unary):
-        sign = -sign if node.operator == "-" else sign
-        node = node.operand
-    if isinstance(node, ast.Integer):
-        return bound.Constant(sign * node.value, type=types.BIGINT, span=node.span)
-    if isinstance(node, ast.Real):
-        return bound.Constant(sign * node.value, type=types.DOUBLE, span=node.span)
-    return None
+    return found
 
 
 def _partial(context: Context, node: ast.NamedRow) -> bound.Point | None:
@@ -107,10 +104,10 @@ def _partial(context: Context, node: ast.NamedRow) -> bound.Point | None:
         axis = axis_number(context, argument.name)
         if items[axis] is not None:
             raise context.error("42601", f'axis "{argument.name.value}" is given twice', argument.name)
-        number = coordinate(context, argument.value)
-        if number is None:
+        given = coordinate(context, argument.value)
+        if given is None:
             return None
-        items[axis] = number
+        items[axis] = given
     return bound.Point(items=tuple(items), type=types.POINT, span=node.span)
 
 

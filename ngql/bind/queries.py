@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from ngql import ast, bound, functions, types
 from ngql.bind import points
-from ngql.bind.context import Context, Scope
+from ngql.bind.constants import literal_number
+from ngql.bind.context import CommonTables, Context, Scope
 from ngql.bind.expressions import Expressions
 from ngql.bind.sources import Sources, rename_columns
 from ngql.catalog import did_you_mean
@@ -50,21 +51,20 @@ class Queries:
     def _with(self, node: ast.With | None, outer: Scope | None) -> tuple[bound.Cte, ...]:
         if node is None:
             return ()
-        frame: dict[str, Columns] = {}
-        self.context.tables.append(frame)
-        ctes = []
+        tables = CommonTables(node.recursive)
+        self.context.tables.append(tables)
         for table in node.tables:
             name = table.name.value
-            if name in frame:
+            if name in tables.columns:
                 raise self.context.error("42712", f'WITH names "{name}" twice', table.name)
             if node.recursive:
-                frame[name] = tuple((c.value, types.UNKNOWN) for c in table.columns) or None
+                tables.columns[name] = tuple((c.value, types.UNKNOWN) for c in table.columns) or None
             query, columns = self.bind(table.query, outer)
             renamed = rename_columns(self.context, columns, table.columns)
-            frame[name] = renamed
+            tables.columns[name] = renamed
             names = tuple(column.value for column in table.columns)
-            ctes.append(bound.Cte(name, query, names, table.materialized))
-        return tuple(ctes)
+            tables.queries.append(bound.Cte(name, query, names, table.materialized))
+        return tuple(tables.queries)
 
     def _surrounded(self, node: ast.Query, outer: Scope | None) -> tuple[bound.Query, Columns]:
         body = node.body
@@ -84,7 +84,7 @@ class Queries:
             query, columns = self._values(body, outer)
         else:
             query, columns = self._compound(body, outer)
-        order = tuple(self._outer_key(key, columns) for key in node.order_by)
+        order = tuple(self._result_key(key, body, columns) for key in node.order_by)
         limit, offset = self._limits(node)
         return replace(query, order=order, limit=limit, offset=offset), columns
 
@@ -108,9 +108,7 @@ class Queries:
         if node is None or isinstance(node, ast.Null):
             return None
         expr: bound.Expr | None
-        expr = (
-            self.context.parameter(node) if isinstance(node, ast.Parameter) else points.literal_number(node)
-        )
+        expr = self.context.parameter(node) if isinstance(node, ast.Parameter) else literal_number(node)
         if isinstance(node, (ast.String, ast.Boolean)):
             raise self.context.error("42804", f"{what} must be a whole number", node)
         if expr is None:
@@ -122,13 +120,25 @@ class Queries:
                 raise self.context.error("22023", f"{what} must not be negative", node)
         return expr
 
+    def _result_key(
+        self, key: ast.OrderKey, body: ast.Values | ast.Compound, columns: Columns
+    ) -> bound.OrderKey:
+        """A sort key over a set operation or VALUES, whose rows are all there is to sort by."""
+        if isinstance(body, ast.Compound) and not _is_output(key):
+            message = (
+                "invalid UNION/INTERSECT/EXCEPT ORDER BY clause: only names of result columns can be used"
+            )
+            hint = "add the expression to every SELECT, or move the UNION into a FROM clause"
+            raise self.context.error("0A000", message, key.key, hint)
+        return self._outer_key(key, columns)
+
     def _outer_key(self, key: ast.OrderKey, columns: Columns) -> bound.OrderKey:
-        """A sort key over a set operation: a column of the result by name or number."""
+        """A sort key over a finished query: a column of the result by name or number."""
         if isinstance(key.key, ast.Integer):
             index = self._ordinal(key.key, None if columns is None else len(columns), "ORDER BY")
             return Expressions.order_key(key, bound.Output(index))
         if not isinstance(key.key, ast.ColumnRef) or len(key.key.parts) != 1:
-            raise self.context.later("ORDER BY an expression over a set operation", key.key)
+            raise self.context.later("ORDER BY an expression over a query in parentheses or VALUES", key.key)
         name = key.key.parts[0].value
         if columns is None:
             return Expressions.order_key(key, bound.Column(None, name, span=key.key.span))
@@ -331,7 +341,8 @@ class Queries:
     ) -> tuple[bound.OrderKey, ...]:
         """Ties among one table's rows are broken by id, as everywhere; so a LIMIT cuts the same way every time."""
         tables = ("tokens", "connections")
-        if not order or folded or not isinstance(source, (bound.TableSource, bound.NeighborsSource)):
+        of_tokens = (bound.TableSource, bound.NeighborsSource, bound.SpreadSource, bound.GraphFunctionSource)
+        if not order or folded or not isinstance(source, of_tokens):
             return order
         if isinstance(source, bound.TableSource) and source.table not in tables:
             return order
@@ -342,6 +353,13 @@ class Queries:
         for node in bound.walk(expr, into_queries=False):
             if isinstance(node, bound.Call) and node.over is None and functions.is_aggregate(node.name):
                 raise self.context.error("42803", f"{node.name}() is not allowed in {where}", node.span)
+
+
+def _is_output(key: ast.OrderKey) -> bool:
+    """Whether it names a column of the result, or numbers it."""
+    return isinstance(key.key, ast.Integer) or (
+        isinstance(key.key, ast.ColumnRef) and len(key.key.parts) == 1
+    )
 
 
 def has_aggregate(expr: bound.Expr) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ngql import ast, bound, statements, types
 from ngql.bind import points
+from ngql.bind.constants import literal_number
 from ngql.bind.context import Context, Scope
 from ngql.bind.queries import Queries
 from ngql.bind.sources import Sources
@@ -64,7 +65,7 @@ class Session:
             raise self.context.later("SET LOCAL of a setting", node)
         value = None
         if node.value is not None:
-            value = points.literal_number(node.value)
+            value = literal_number(node.value)
             if value is None and isinstance(node.value, (ast.String, ast.Boolean)):
                 kind = types.TEXT if isinstance(node.value, ast.String) else types.BOOLEAN
                 value = bound.Constant(node.value.value, type=kind, span=node.value.span)

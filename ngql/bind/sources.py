@@ -6,16 +6,20 @@ from collections.abc import Mapping, Sequence
 
 from ngql import ast, bound, functions, types
 from ngql.bind import points
+from ngql.bind.constants import required_number
 from ngql.bind.context import Context, Scope, SourceNames
 from ngql.bind.costs import Costs
 from ngql.bind.expressions import BindQuery, Expressions
+from ngql.bind.graph_functions import graph_function
 from ngql.bind.match import Matches
+from ngql.bind.seeds import bind_seeds
 from ngql.catalog import LATER, Table, did_you_mean
 
 __all__ = ["PATH_COLUMNS", "Sources", "rename_columns"]
 
 DISTANCE = {"distance": types.DOUBLE}
 DEPTH = {"depth": types.INTEGER}
+ACTIVATION = {"activation": types.DOUBLE}
 PATH_COLUMNS = {
     "step": types.INTEGER,
     "id": types.BIGINT,
@@ -37,6 +41,7 @@ class Sources:
         self.scope = scope
         self.expressions = expressions
         self._bind_query = bind_query
+        self._merges = False
         self._matches = Matches(context, scope, bind_query)
         self.conditions: tuple[bound.Expr, ...] = ()
         """What the patterns of a MATCH ask of the rows found."""
@@ -48,6 +53,7 @@ class Sources:
 
     def bind(self, node: ast.Select) -> bound.Source | None:
         """The source of a SELECT, or None without FROM."""
+        self._merges = any(map(_merges, node.sources))
         if node.head is not None:
             return self._head(node.head)
         return self.beside(None, node.sources)
@@ -71,25 +77,25 @@ class Sources:
             case ast.Path():
                 return self._path(head)
             case ast.Spread():
-                raise self.context.later("SELECT SPREAD", head)
+                return self._spread(head)
             case _:
                 source, self.conditions = self._matches.bind(head)
                 return source
 
     def _neighbors(self, node: ast.Neighbors) -> bound.NeighborsSource:
-        if isinstance(node.form, ast.Box):
-            raise self.context.later("NEIGHBORS … IN BOX", node.form)
-        near = None if node.form is None else self._near(node.form)
+        box = self.expressions.box(node.form) if isinstance(node.form, ast.Box) else None
+        near = self._near(node.form) if isinstance(node.form, ast.Near) else None
         shown = {**types.TOKEN_COLUMNS, **DEPTH, **(DISTANCE if near else {})}
         self._add("neighbors", shown, self._axes(), node, typed=True)
         return bound.NeighborsSource(
             "neighbors",
             tuple(shown.items()),
-            points.token(self.context, node.of),
+            points.tokens(self.context, node.of),
             self._depth(node),
             points.type_names(self.context, node.via),
             node.direction or "out",
             near,
+            box,
             span=node.span,
         )
 
@@ -107,6 +113,25 @@ class Sources:
             None if node.cost is None else Costs(self.context).bind(node.cost),
             None if node.count is None else self._ways(node.count),
             span=node.span,
+        )
+
+    def _spread(self, node: ast.Spread) -> bound.SpreadSource:
+        if node.steps is None:
+            hint = "STEPS n says how often activation is passed on"
+            raise self.context.error("42601", "SELECT SPREAD needs STEPS", node, hint)
+        seeds = bind_seeds(self.context, self._bind_query, node.seeds)
+        shown = {**types.TOKEN_COLUMNS, **ACTIVATION}
+        self._add("spread", shown, self._axes(), node, typed=True)
+        return bound.SpreadSource(
+            "spread",
+            tuple(shown.items()),
+            seeds,
+            points.type_names(self.context, node.via),
+            self._count(node.steps, "the number of steps"),
+            None if node.decay is None else required_number(self.context, node.decay, "the decay"),
+            node.direction or "out",
+            span=node.span,
+            seeds_span=node.seeds.span,
         )
 
     def _ways(self, node: ast.Count) -> bound.Expr:
@@ -172,10 +197,32 @@ class Sources:
         shown = dict(table.shown)
         if isinstance(form, bound.Near):
             shown |= DISTANCE
-        if node.columns:
-            raise self.context.later("a column list after the alias of a table", node.columns[0])
-        self._add(alias, shown, table.hidden, node, typed=table.kind == "engine")
-        return bound.TableSource(alias, table.name, tuple(shown.items()), form)
+        source = bound.TableSource(alias, table.name, tuple(shown.items()), form)
+        return self._renamed(source, table.hidden, node, typed=table.kind == "engine")
+
+    def _renamed(
+        self,
+        source: bound.TableSource | bound.GraphFunctionSource,
+        hidden: Mapping[str, str],
+        node: ast.TableSource | ast.FunctionSource,
+        *,
+        typed: bool,
+    ) -> bound.Source:
+        """A table with the column names of its alias: known to the scope alone, unless a join merges by name."""
+        columns = rename_columns(self.context, source.columns, node.columns)
+        assert columns is not None
+        if not node.columns:
+            self._add(source.alias, dict(columns), hidden, node, typed=typed)
+            return source
+        shown = dict(self._distinct_names(columns, node))
+        stored = {new: old for (new, _), (old, _) in zip(columns, source.columns, strict=True)}
+        names = SourceNames(source.alias, shown, hidden, typed, stored)
+        if not self._merges:
+            self._add_names(names, node)
+            return source
+        items = tuple(bound.Item(names.column(name), name) for name in shown)
+        self._add(source.alias, shown, {}, node)
+        return bound.DerivedSource(source.alias, bound.Block(items, source), columns)
 
     def table(self, name: ast.QualifiedName) -> Table:
         """A table of the catalog (42P01)."""
@@ -195,10 +242,12 @@ class Sources:
     ) -> bound.CteSource:
         if node.form is not None:
             raise self.context.error("42601", "NEAR and IN BOX need the table tokens", node.form)
-        if node.columns:
-            raise self.context.later("a column list after the alias of a table", node.columns[0])
+        columns = rename_columns(self.context, columns, node.columns)
+        if columns is not None:
+            columns = self._distinct_names(columns, node)
         self._add(alias, None if columns is None else dict(columns), {}, node)
-        return bound.CteSource(alias, node.name.parts[0].value, columns)
+        names = tuple(name.value for name in node.columns)
+        return bound.CteSource(alias, node.name.parts[0].value, columns, names)
 
     def _form(self, form: ast.Form, table: Table) -> bound.Near | bound.Box:
         if table.name != "tokens":
@@ -211,19 +260,9 @@ class Sources:
         place = points.point(self.context, form.target, tokens=True)
         radius: bound.Expr | None = None
         if form.radius is not None:
-            node = form.radius
-            number = (
-                self.context.parameter(node)
-                if isinstance(node, ast.Parameter)
-                else points.literal_number(node)
-            )
-            if number is None and isinstance(node, (ast.String, ast.Boolean, ast.Null)):
-                raise self.context.error("42804", "the radius must be a number", node)
-            if number is None:
-                raise self.context.later("a computed radius", node, "give a number or a parameter")
-            if isinstance(number, bound.Constant) and number.value < 0:
-                raise self.context.error("22023", "the radius must not be negative", node)
-            radius = number
+            radius = required_number(self.context, form.radius, "the radius")
+            if isinstance(radius, bound.Constant) and radius.value < 0:
+                raise self.context.error("22023", "the radius must not be negative", form.radius)
         return bound.Near(place, radius, self.context.metric, span=form.span)
 
     def _derived(self, node: ast.QuerySource) -> bound.DerivedSource:
@@ -246,20 +285,21 @@ class Sources:
         return self._derived(ast.QuerySource(ast.Query(select, span=node.span), node.alias, span=node.span))
 
     def _distinct_names(
-        self, columns: tuple[tuple[str, str], ...], node: ast.QuerySource
+        self, columns: tuple[tuple[str, str], ...], node: ast.Source
     ) -> tuple[tuple[str, str], ...]:
         seen: set[str] = set()
         for name, _ in columns:
             if name in seen:
-                message = f'the sub-query has two columns named "{name}"'
+                what = "sub-query" if isinstance(node, ast.QuerySource) else "table"
+                message = f'the {what} has two columns named "{name}"'
                 raise self.context.error("42702", message, node, "name one of them with AS")
             seen.add(name)
         return columns
 
-    def _function(self, node: ast.FunctionSource) -> bound.FunctionSource:
+    def _function(self, node: ast.FunctionSource) -> bound.Source:
         name = ".".join(part.value for part in node.function.name.parts)
-        if name in functions.LATER:
-            raise self.context.later(f"{name}()", node.function)
+        if name in functions.GRAPH:
+            return self._graph_function(name, node)
         if name not in functions.TABLE_FUNCTIONS and name not in functions.FILES:
             self._refuse_function(name, node.function.name)
         call = self.expressions.bind(node.function)
@@ -268,10 +308,15 @@ class Sources:
         self._add(alias, None, {column.value: types.UNKNOWN for column in node.columns}, node)
         return bound.FunctionSource(alias, call, tuple(column.value for column in node.columns))
 
+    def _graph_function(self, name: str, node: ast.FunctionSource) -> bound.Source:
+        alias = node.alias.value if node.alias is not None else name
+        source = graph_function(self.context, name, alias, node.function)
+        return self._renamed(source, {}, node, typed=False)
+
     def _refuse_function(self, name: str, node: ast.Node) -> None:
         if functions.is_refused(name):
             raise self.context.error("42501", f"function {name} is not allowed", node)
-        allowed = sorted(functions.TABLE_FUNCTIONS)
+        allowed = sorted({*functions.TABLE_FUNCTIONS, *functions.GRAPH})
         hint = did_you_mean(name, allowed) or f"FROM can call {', '.join(allowed)}"
         raise self.context.error("42883", f"table function {name} does not exist", node, hint)
 
@@ -292,11 +337,13 @@ class Sources:
         *,
         typed: bool = False,
     ) -> None:
-        if any(source.alias == alias for source in self.scope.sources):
-            raise self.context.error(
-                "42712", f'the name "{alias}" stands twice in FROM', node, "add an alias"
-            )
-        self.scope.sources.append(SourceNames(alias, shown, hidden, typed))
+        self._add_names(SourceNames(alias, shown, hidden, typed), node)
+
+    def _add_names(self, names: SourceNames, node: ast.Node) -> None:
+        if any(source.alias == names.alias for source in self.scope.sources):
+            message = f'the name "{names.alias}" stands twice in FROM'
+            raise self.context.error("42712", message, node, "add an alias")
+        self.scope.sources.append(names)
 
     def _merge(self, name: ast.Name, known: int) -> None:
         """JOIN … USING: the column of both sides becomes one."""
@@ -318,6 +365,14 @@ class Sources:
         for column, type_ in [pair for source in left for pair in (source.shown or {}).items()]:
             if any(column in (source.shown or {}) for source in right):
                 self.scope.merged[column] = type_
+
+
+def _merges(item: ast.FromItem) -> bool:
+    """Whether a join in it makes one column of two by their name."""
+    nested = (item.source, *(join.right for join in item.joins))
+    return any(join.using or join.natural for join in item.joins) or any(
+        _merges(source) for source in nested if isinstance(source, ast.FromItem)
+    )
 
 
 def rename_columns(

@@ -21,6 +21,7 @@ __all__ = [
     "DerivedSource",
     "EdgePart",
     "FunctionSource",
+    "GraphFunctionSource",
     "Item",
     "Join",
     "Leaf",
@@ -32,6 +33,7 @@ __all__ = [
     "Query",
     "SetOperation",
     "Source",
+    "SpreadSource",
     "TableSource",
     "ValuesQuery",
     "conjuncts",
@@ -92,6 +94,8 @@ class NeighborsSource:
     via: tuple[str, ...] | None = None
     direction: str = "out"
     near: Near | None = None
+    box: Box | None = None
+    """Where the tokens shown lie; the walk leaves it and comes back."""
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
@@ -110,6 +114,39 @@ class PathSource:
     """Of a hop; None counts hops."""
     count: Expr | None = None
     """How many paths, which `path` numbers; None is one, without a number."""
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadSource:
+    """`SPREAD FROM (query) …`: the tokens that activation comes to, with `activation`.
+
+    `seeds` is a query of its own, which names nothing around it: the engine call needs its rows first.
+    """
+
+    alias: str
+    columns: tuple[tuple[str, str], ...]
+    seeds: Query
+    via: tuple[str, ...] | None
+    steps: Expr
+    decay: Expr | None = None
+    direction: str = "out"
+    span: Span | None = field(default=None, compare=False, repr=False)
+    seeds_span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFunctionSource:
+    """`pagerank(…)`, `components(…)`: what the engine tells of every token.
+
+    `arguments` are those given, by name: an expression, or a tuple of them, or of names of types.
+    """
+
+    alias: str
+    columns: tuple[tuple[str, str], ...]
+    function: str
+    arguments: tuple[tuple[str, Expr | tuple[Expr, ...] | tuple[str, ...]], ...]
+    places: tuple[tuple[str, Span | None], ...] = field(default=(), compare=False, repr=False)
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
@@ -155,7 +192,7 @@ class MatchSource:
 
 @dataclass(frozen=True, slots=True)
 class AccessSource:
-    """What `plan` makes of the three: an engine call that gives the rows.
+    """What `plan` makes of these: an engine call that gives the rows.
 
     `near` is a NEAR which the call does not answer (yet): then the tail measures, filters and leaves out.
     """
@@ -184,6 +221,7 @@ class CteSource:
     alias: str
     name: str
     columns: tuple[tuple[str, str], ...] | None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,27 +246,19 @@ class Join:
     natural: bool = False
 
 
-Source = (
-    TableSource
-    | NeighborsSource
-    | PathSource
-    | MatchSource
-    | AccessSource
-    | DerivedSource
-    | CteSource
-    | FunctionSource
-    | Join
-)
 Leaf = (
     TableSource
     | NeighborsSource
     | PathSource
     | MatchSource
+    | SpreadSource
+    | GraphFunctionSource
     | AccessSource
     | DerivedSource
     | CteSource
     | FunctionSource
 )
+Source = Leaf | Join
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,8 @@ def _row(node: ast.Row) -> str:
 
 @prints(ast.NamedArgument)
 def _named_argument(node: ast.NamedArgument) -> str:
-    return f"{show(node.name)} => {show(node.value)}"
+    name = "via" if node.name.value == "via" else show(node.name)  # reserved, but not here
+    return f"{name} => {show(node.value)}"
 
 
 @prints(ast.NamedRow)

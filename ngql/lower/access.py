@@ -8,17 +8,19 @@ from dataclasses import replace
 from typing import Any
 
 from ng_engine.errors import from_sqlstate
-from ngql import bound, types, values
+from ngql import bound, functions, seeds, types, values
 from ngql.ast import Span
+from ngql.catalog import did_you_mean
 from ngql.engine import Engine
 from ngql.filters import filter_of
 from ngql.lower.costs import cost_metric, cost_of, metric_place
-from ngql.lower.match import columns_of, edge_of, fed, node_of, together
+from ngql.lower.match import columns_of, edge_of, fed, first_column, node_of, together
 from ngql.plan import (
     Access,
     Boxed,
     Count,
     EngineQuery,
+    GraphFunction,
     Lookup,
     Match,
     Nearest,
@@ -26,6 +28,8 @@ from ngql.plan import (
     Pairs,
     Path,
     Scan,
+    Spread,
+    Whole,
 )
 from ngql.program import CountCall, EngineCall, Projection
 from ngql.values import Late
@@ -33,7 +37,7 @@ from ngql.values import Late
 __all__ = ["lower_access", "lower_engine_query"]
 
 _INT64 = 1 << 63
-_EXTRA = {Nearest: ("distance",), Neighbors: ("depth",)}
+_EXTRA = {Nearest: ("distance",), Neighbors: ("depth",), Spread: ("activation",)}
 
 
 class _Arguments:
@@ -45,12 +49,19 @@ class _Arguments:
         self.reads = 1
         self.tokens: list[tuple[Any, Span | None]] = []
         self.blamed: dict[str, Span | None] = {}
+        self.named: tuple[tuple[str, Span | None], ...] = ()
 
     def add_token(self, name: str, token: bound.Expr) -> None:
-        """An argument that names a token."""
-        reader = values.token(token)
+        """An argument that names a token; a parameter may name several, where the binder lets it."""
+        reader = values.tokens(token)
         self.tokens.append((reader, token.span))
         self.add(name, reader, token.span)
+
+    def add_tokens(self, name: str, tokens: tuple[bound.Expr, ...], span: Span | None) -> None:
+        """An argument that lists tokens."""
+        readers = [values.token(token) for token in tokens]
+        self.tokens += [(reader, token.span) for reader, token in zip(readers, tokens, strict=True)]
+        self.add(name, together(readers), span)
 
     def add(self, name: str, value: Any, span: Span | None, default: Any = None) -> None:
         """An argument, unless it is the method's default."""
@@ -72,6 +83,7 @@ class _Arguments:
             self.reads,
             tokens,
             self.blamed,
+            named=self.named,
         )
 
 
@@ -80,7 +92,8 @@ def lower_engine_query(query: EngineQuery, text: str) -> EngineCall | CountCall 
     call = lower_access(query.access, text)
     if isinstance(query.access, Count):
         return CountCall(call, query.output[0][1])
-    given = query.access.columns or ()
+    access = query.access
+    given = access.shown if isinstance(access, Whole) else access.columns or ()
     if tuple(column for column, _ in query.output) == given and all(c == n for c, n in query.output):
         return call
     return Projection(call, query.output)
@@ -95,6 +108,8 @@ def lower_access(access: Access, text: str) -> EngineCall:
         return _path(access, arguments, text)
     if isinstance(access, Match):
         return _match(access, arguments, text)
+    if isinstance(access, GraphFunction):
+        return _graph_function(access, arguments, text)
     if isinstance(access, Count):
         arguments.fixed["table"] = access.table
         arguments.add("filter", conditions, place)
@@ -109,6 +124,8 @@ def lower_access(access: Access, text: str) -> EngineCall:
             return _nearest(access, arguments, conditions, text)
         case Neighbors():
             return _neighbors(access, arguments, conditions, text)
+        case Spread():
+            return _spread(access, arguments, text)
         case Scan():
             method = "scan"
             arguments.fixed["table"] = access.table
@@ -301,6 +318,66 @@ def _without(token: bound.Expr, conditions: Any) -> Late:
     return Late(read)
 
 
+def _spread(access: Spread, arguments: _Arguments, text: str) -> EngineCall:
+    (rows,) = fed(1)
+    read = Late(lambda engine, given: seeds.seeds(rows.read(engine, given), engine.check_interrupt))
+    arguments.add("seeds", read, access.seeds_span)
+    arguments.add("via", None if access.via is None else list(access.via), None)
+    arguments.add("direction", access.direction, None, "out")
+    arguments.add("steps", values.hops(access.steps, "the number of steps"), access.steps.span)
+    if access.decay is not None:
+        arguments.add("decay", values.number(access.decay, "the decay"), access.decay.span)
+        arguments.named = (("decay", access.decay.span),)
+    arguments.blamed["42704"] = access.seeds_span
+    _limits(access, arguments, "limit")
+    return _fed(arguments.call("spread", access, text), "seeds", [access.seeds], text)
+
+
+def _graph_function(access: GraphFunction, arguments: _Arguments, text: str) -> EngineCall:
+    kinds, places = functions.GRAPH[access.function].arguments, dict(access.places)
+    for name, value in access.arguments:
+        place = places[name]
+        match kinds[name]:
+            case "number":
+                arguments.add(name, values.number(value, name), place)
+            case "count":
+                arguments.add(name, values.hops(value, name), place)
+            case "tokens" if isinstance(value, bound.Parameter):
+                arguments.add_token(name, value)
+            case "tokens":
+                arguments.add_tokens(name, value, place)
+            case "types" if isinstance(value, bound.Parameter):
+                arguments.add(name, _type_names(value), place)
+                arguments.reads += 1
+            case "types":
+                arguments.add(name, list(value), place)
+    arguments.named = access.places
+    return arguments.call(access.function, access, text)
+
+
+def _type_names(parameter: bound.Parameter) -> Late:
+    """Connection types that a parameter names: one or a list, families by all their members."""
+    named = values.constant(parameter)
+
+    def read(engine: Engine, given: Sequence[Any]) -> list[str]:
+        value = values.late(named, engine, given)
+        known = engine.connection_types()
+        families = {family for _, family, _ in known.values()}
+        found: dict[str, None] = {}
+        for name in value if isinstance(value, (list, tuple)) else [value]:
+            if not isinstance(name, str):
+                raise from_sqlstate("42804", "a connection type is named by a text")
+            wanted = name.lower()
+            if wanted not in known and wanted not in families:
+                hint = did_you_mean(wanted, (*known, *filter(None, families)))
+                raise from_sqlstate("42704", "the connection type does not exist", hint)
+            members = [each for each, (_, family, _) in known.items() if family == wanted]
+            found.update(dict.fromkeys([wanted] if wanted in known else members))
+        return list(found)
+
+    return Late(read)
+
+
 def _path(access: Path, arguments: _Arguments, text: str) -> EngineCall:
     arguments.add_token("source", access.start)
     arguments.add_token("target", access.goal)
@@ -325,7 +402,7 @@ def _path(access: Path, arguments: _Arguments, text: str) -> EngineCall:
 def _match(access: Match, arguments: _Arguments, text: str) -> EngineCall:
     pattern = access.pattern
     queries = [node.query for node in pattern.nodes if node.query is not None]
-    readers = iter(fed(len(queries)))
+    readers = map(first_column, fed(len(queries)))
     nodes = [node_of(node, None if node.query is None else next(readers)) for node in pattern.nodes]
     arguments.add("nodes", together(nodes), access.span)
     arguments.add("edges", together([edge_of(edge) for edge in pattern.edges]), access.span)
@@ -344,9 +421,13 @@ def _match(access: Match, arguments: _Arguments, text: str) -> EngineCall:
     if costs:
         arguments.blamed["22003"] = costs[0].span
     arguments.add("limit", values.count(access.limit, "LIMIT"), access.limit.span if access.limit else None)
-    call = arguments.call("match_paths", access, text)
+    return _fed(arguments.call("match_paths", access, text), "ids", queries, text)
+
+
+def _fed(call: EngineCall, name: str, queries: Sequence[Any], text: str) -> EngineCall:
+    """The call after the queries whose rows it needs."""
     # Not at the top: a query is lowered by its accesses.
     from ngql.lower.queries import lower_query
 
-    feeds = tuple(lower_query(query, text) for query in queries)
-    return replace(call, feeds=feeds, reads=call.reads + sum(feed.reads for feed in feeds))
+    feeds = tuple((name, lower_query(query, text)) for query in queries)
+    return replace(call, feeds=feeds, reads=call.reads + sum(feed.reads for _, feed in feeds))

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ngql import bound, values
+from ngql.engine import Engine
 from ngql.filters import filter_of
 from ngql.lower.costs import cost_of
 from ngql.values import Late
 
-__all__ = ["columns_of", "edge_of", "fed", "node_of", "together"]
+__all__ = ["columns_of", "edge_of", "fed", "first_column", "node_of", "together"]
 
 
 def together(value: Any) -> Any:
@@ -32,12 +33,23 @@ def together(value: Any) -> Any:
 
 
 def fed(count: int) -> list[Late]:
-    """Readers of what the inner queries gave, which a run appends to the values."""
+    """Readers of the relations that inner queries gave, which a run appends to the values."""
 
     def reader(place: int) -> Late:
         return Late(lambda engine, given: given[place])
 
     return [reader(place) for place in range(-count, 0)]
+
+
+def first_column(relation: Late) -> Late:
+    """The values of a relation's first column, as an array."""
+
+    def read(engine: Engine, given: Sequence[Any]) -> Any:
+        from ng_arrow.tables import stream_to_table
+
+        return stream_to_table(relation.read(engine, given)).column(0).to_numpy()
+
+    return Late(read)
 
 
 def node_of(node: bound.NodePart, ids: Late | None) -> dict[str, Any]:

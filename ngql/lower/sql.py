@@ -12,7 +12,7 @@ from ngql.catalog import INFORMATION
 from ngql.lower.access import lower_access, lower_engine_query
 from ngql.lower.expressions import SqlExpressions, cast, identifier
 from ngql.lower.information import information
-from ngql.plan import EngineQuery, Pairs, Path, Stored
+from ngql.plan import Access, EngineQuery, GraphFunction, Pairs, Stored, Whole
 from ngql.program import RowsInput, TailCall
 from ngql.statements import ROWS
 from ngql.values import Late
@@ -39,7 +39,7 @@ class TailQuery:
         self._inputs: list[tuple[str, Any]] = []
         self._taken: set[str] = set()
         self._named: dict[str | None, list[str]] = {}
-        """Columns by the alias of their source: a whole scan hands over those that `*` leaves out only if named."""
+        """Columns that the block names, by the alias of their source: those that `*` leaves out come only by name."""
 
     def step(self, query: Any, casts: tuple[str, ...] | None) -> TailCall:
         """The query as SQL, its inputs and its parameters."""
@@ -51,9 +51,6 @@ class TailQuery:
             for node in bound.walk(query)
             if isinstance(node, Stored) and not node.table.startswith(ROWS)
         } - set(INFORMATION)
-        for node in bound.walk(query):
-            if isinstance(node, bound.Column):
-                self._named.setdefault(node.source, []).append(node.name)
         tree = self._query(query)
         if casts is not None:
             tree = _with_casts(tree, casts)
@@ -135,7 +132,9 @@ class TailQuery:
                 on = exp.Tuple(expressions=[self._sql(key) for key in block.distinct])
             tree.set("distinct", exp.Distinct(on=on))
         if block.source is not None:
+            around, self._named = self._named, _names(block)
             first, joins = self._from(block.source)
+            self._named = around
             tree.set("from_", exp.From(this=first))
             tree.set("joins", joins)
         if block.where:
@@ -194,8 +193,8 @@ class TailQuery:
                     return exp.Lateral(this=inner, alias=_table_alias(alias, names), view=False, outer=False)
                 inner.set("alias", _table_alias(alias, names))
                 return inner
-            case bound.CteSource(alias=alias, name=name):
-                return exp.Table(this=identifier(name), alias=_table_alias(alias))
+            case bound.CteSource(alias=alias, name=name, names=names):
+                return exp.Table(this=identifier(name), alias=_table_alias(alias, names))
             case bound.FunctionSource(alias=alias, call=call, names=names):
                 return exp.Table(this=self._sql(call), alias=_table_alias(alias, names))
         raise AssertionError(f"no SQL for {type(source).__name__}")
@@ -204,11 +203,10 @@ class TailQuery:
         access = source.access
         if not isinstance(access, Stored):
             named = dict.fromkeys([*(name for name, _ in source.columns), *self._named.get(source.alias, ())])
-            if access.columns is None and not isinstance(access, Path):
+            if access.columns is None and not isinstance(access, Whole):
                 measured = {"distance"} if source.near is not None else set()
                 access = replace(access, columns=tuple(name for name in named if name not in measured))
-            base = "pairs" if isinstance(access, Pairs) else access.table
-            return self._input(base, lower_access(access, self._text), alias)
+            return self._input(_input_name(access), lower_access(access, self._text), alias)
         if access.table.startswith(ROWS):
             name = access.table.removeprefix(ROWS)
             return self._input(name, RowsInput(name), alias)
@@ -255,6 +253,24 @@ class TailQuery:
         token = values.token(near.point.value)
         read = Late(lambda engine, given: engine.resolve(values.late(token, engine, given)))
         return self._sql.parameter(("token", near.point), "token", read, near.point.span)
+
+
+def _names(block: bound.Block) -> dict[str | None, list[str]]:
+    """The columns that a block names, by alias, in its sub-queries too."""
+    named: dict[str | None, list[str]] = {}
+    for node in bound.walk(block):
+        if isinstance(node, bound.Column):
+            named.setdefault(node.source, []).append(node.name)
+    return named
+
+
+def _input_name(access: Access) -> str:
+    match access:
+        case Pairs():
+            return "pairs"
+        case GraphFunction(function=name):
+            return name
+    return access.table
 
 
 def _table_alias(name: str, columns: tuple[str, ...] = ()) -> exp.TableAlias:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ngql import bound
-from ngql.plan import Path, Stored
+from ngql.plan import Stored, Whole
 from ngql.rules.shape import with_source
 
 __all__ = ["prune_columns"]
@@ -17,7 +17,7 @@ def prune_columns(block: bound.Block) -> bound.Block:
     """Name the used columns in the order of the table; at least one, so that rows can be counted."""
     nodes = list(_nodes(block))
     for source in tuple(bound.sources(block.source)):
-        if not isinstance(source, bound.AccessSource) or isinstance(source.access, (Stored, Path)):
+        if not isinstance(source, bound.AccessSource) or isinstance(source.access, (Stored, Whole)):
             continue
         if any(isinstance(node, bound.Star) and node.source == source.alias for node in nodes):
             continue

@@ -35,6 +35,8 @@ def taken(term: bound.Expr, source: bound.AccessSource) -> bound.AccessSource | 
     access = source.access
     if not isinstance(access, _TAKE_FILTERS) or access.limit is not None or access.offset is not None:
         return None
+    if type(access) is Scan and source.near is None and isinstance(term, bound.BoxTest):
+        return None  # a search in the box finds the rows sooner
     term = _spelt_out(term, source)
     if not (_about(term, source) and is_filter(term, source.alias, access.table)):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ngql import bound
-from ngql.plan import Match, Path, Stored
+from ngql.plan import Match, Stored, Whole
 from ngql.rules.shape import keeps_rows, only_source, ordered_by_access
 
 __all__ = ["push_limit"]
@@ -14,7 +14,7 @@ __all__ = ["push_limit"]
 def push_limit(block: bound.Block) -> bound.Block:
     """Push both or neither."""
     source = only_source(block)
-    if source is None or source.near is not None or isinstance(source.access, (Path, Stored)):
+    if source is None or source.near is not None or isinstance(source.access, (Stored, Whole)):
         return block
     if block.limit is None and block.offset is None:
         return block

@@ -104,6 +104,16 @@ member = st.sampled_from(["0", "1", "0.5", ".3", "2", "-1", "0.1", "40"])
 comparison = st.sampled_from(["=", "<>", "<", "<=", ">", ">="])
 
 
+box = st.builds(
+    "IN BOX {} TO {}".format,
+    st.sampled_from(["(0, *, 0, *, 0, *, 0, *)", "(0, .5, *, *, *, *, *, *)", "(*, *, 1, .5, *, *, *, .25)"]),
+    st.lists(st.sampled_from(["1", "1.5", "2", ".5", "*"]), min_size=7, max_size=7).map(
+        lambda c: f"(1.5, {', '.join(c)})"
+    ),
+)
+in_box = st.builds("coords {}{}".format, st.sampled_from(["", "NOT "]), box)
+
+
 def leaf(distance: bool) -> st.SearchStrategy[str]:
     numeric = st.builds("{} {} {}".format, st.sampled_from(NUMBERS), comparison, number)
     flipped = st.builds("{} {} {}".format, number, comparison, st.sampled_from(NUMBERS))
@@ -122,7 +132,7 @@ def leaf(distance: bool) -> st.SearchStrategy[str]:
     columns = st.builds("{} {} {}".format, st.sampled_from(AXES), comparison, st.sampled_from(AXES))
     leaves = [numeric, flipped, textual, null, within, named, between, like, columns]
     if distance:
-        leaves.append(st.builds("distance {} {}".format, comparison, number))
+        leaves += [st.builds("distance {} {}".format, comparison, number), in_box]
     return st.one_of(leaves)
 
 
@@ -144,7 +154,9 @@ starred = st.lists(st.one_of(coordinate, st.just("*")), min_size=7, max_size=7).
     lambda c: f"(1, {', '.join(c)})"
 )
 place = st.one_of(point, starred, st.sampled_from(["'k5'", "7", "$q", "(emotional => 1, l8 => 0)"]))
-radius = st.sampled_from(["", "", " WITHIN 1", " WITHIN 2.5", " WITHIN 0", " WITHIN $r"])
+radius = st.sampled_from(
+    ["", "", " WITHIN 1", " WITHIN 2.5", " WITHIN 0", " WITHIN $r", " WITHIN $r * 4 / 3 - .1"]
+)
 metric = st.sampled_from(
     [
         "",
@@ -212,11 +224,33 @@ def walk_query(draw: st.DrawFn) -> str:
     depth = draw(st.sampled_from(["", " DEPTH 2", " DEPTH 1..3", " DEPTH 2..4"]))
     via = draw(st.sampled_from(["", " VIA similar", " VIA causal|semantic"]))
     direction = draw(st.sampled_from(["", " IN", " BOTH"]))
-    form = draw(st.sampled_from(["", " NEAR $q", " NEAR 'k5' WITHIN 3"]))
-    where = f" WHERE {draw(predicate(False))}" if draw(st.booleans()) else ""
-    return (
-        f"SELECT NEIGHBORS OF {draw(st.integers(1, ROWS))}{depth}{via}{direction}{form}{where}{draw(limits)}"
+    form = draw(st.sampled_from(["", " NEAR $q", " NEAR 'k5' WITHIN 3", f" {draw(box)}"]))
+    where = draw(st.sampled_from(["", f" WHERE {draw(predicate(False))}", f" WHERE {draw(in_box)}"]))
+    start = draw(st.one_of(st.integers(1, ROWS).map(str), st.just("$starts")))
+    return f"SELECT NEIGHBORS OF {start}{depth}{via}{direction}{form}{where}{draw(limits)}"
+
+
+@st.composite
+def spread_query(draw: st.DrawFn) -> str:
+    seeds = draw(
+        st.sampled_from(
+            [
+                f"SELECT id FROM tokens WHERE {draw(predicate(False))}",
+                f"SELECT id, weight - .3 AS activation FROM tokens WHERE {draw(predicate(False))}",
+                f"SELECT id, distance AS activation FROM tokens NEAR {draw(place)} LIMIT 5",
+                f"SELECT tokens NEAR {draw(place)}{draw(radius)} LIMIT 3",
+                "SELECT source AS id FROM connections WHERE weight > .8",
+                "SELECT NEIGHBORS OF $starts",
+                "SELECT 200 AS id",
+            ]
+        )
     )
+    via = draw(st.sampled_from(["", " VIA similar", " VIA causal|semantic"]))
+    direction = draw(st.sampled_from(["", " IN", " BOTH"]))
+    decay = draw(st.sampled_from(["", " DECAY 1", " DECAY 1.0 / 3", " DECAY $r / 2", " DECAY 0"]))
+    where = draw(st.sampled_from(["", f" WHERE {draw(predicate(False))}", " WHERE activation > .1"]))
+    steps = draw(st.integers(0, 4))
+    return f"SELECT SPREAD FROM ({seeds}){via}{direction} STEPS {steps}{decay}{where}{draw(limits)}"
 
 
 near_pair = st.builds(
@@ -282,8 +316,13 @@ def join_query(draw: st.DrawFn) -> str:
     return f"SELECT a.id, b.id, a.key{measured} FROM {tables} ORDER BY a.id, b.id{draw(metric)}{limit}"
 
 
-query = st.one_of(near_query(), distance_query(), plain_query(), walk_query())
-VALUES: dict[str, Any] = {"q": [0.5, 1.0, 0.1, 0.0, 2.0, 1.5, 0.3, 1.0], "r": 1.75, "k": 5}
+query = st.one_of(near_query(), distance_query(), plain_query(), walk_query(), spread_query())
+VALUES: dict[str, Any] = {
+    "q": [0.5, 1.0, 0.1, 0.0, 2.0, 1.5, 0.3, 1.0],
+    "r": 1.75,
+    "k": 5,
+    "starts": [3, "k9", 3, 50],
+}
 
 
 def used(text: str) -> dict[str, Any]:
@@ -296,7 +335,8 @@ def comparable(found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 def without_times(text: str, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """A walk shows every column; the engines wrote their rows at different times."""
-    return [row[:6] + row[8:] for row in found] if "NEIGHBORS" in text else found
+    shown = text.startswith(("SELECT NEIGHBORS", "SELECT SPREAD"))
+    return [row[:6] + row[8:] for row in found] if shown else found
 
 
 def every_path_gives_the_same_rows(text: str, world: World) -> None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naive_walks import activation
 
 from ng_engine import RuntimeStorage
 from ng_engine.errors import Error
@@ -58,21 +59,8 @@ def naive(
     storage: RuntimeStorage, seeds: dict[int, float], *, via: Any = None, direction: str = "out", steps: int = 3,
     decay: float = 0.6, threshold: float = 0.0,
 ) -> list[tuple[int, float]]:  # fmt: skip
-    onward = hops(storage, direction, via)
-    total, level = dict(seeds), dict(seeds)
-    for _ in range(steps):
-        came: dict[int, float] = {}
-        for u in sorted(level):
-            if level[u] == 0 or abs(level[u]) < threshold:
-                continue
-            strengths = sum((abs(s) for _, _, s in onward.get(u, [])), 0.0)
-            for _, v, strength in onward.get(u, []):
-                if strength:
-                    came[v] = came.get(v, 0.0) + decay * level[u] * (strength / strengths)
-        for v, x in came.items():
-            total[v] = total.get(v, 0.0) + x
-        level = came
-    return sorted(((id_, x) for id_, x in total.items()), key=lambda row: (-row[1], row[0]))
+    onward = {token: [(v, s) for _, v, s in found] for token, found in hops(storage, direction, via).items()}
+    return activation(onward, seeds, steps, decay, threshold)
 
 
 @settings(max_examples=100, deadline=None)

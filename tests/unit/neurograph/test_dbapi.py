@@ -138,7 +138,7 @@ def test_errors_name_the_class(db: ng.Database) -> None:
         (INSERT, ["b", [0.0] * 7], dbapi.DataError),
         (INSERT, ["b"], dbapi.ProgrammingError),
         ("SELEC", None, dbapi.ProgrammingError),
-        ("MATCH (a) RETURN a.key", None, dbapi.NotSupportedError),
+        ("ATTACH 'other.ng' AS o", None, dbapi.NotSupportedError),
     ):
         with pytest.raises(error):
             cursor.execute(statement, parameters)

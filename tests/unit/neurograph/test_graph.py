@@ -1,5 +1,6 @@
 """`db.graph`: what ways cost, told in NGQL."""
 
+import inspect
 from typing import Any
 
 import pytest
@@ -138,3 +139,15 @@ def test_what_is_no_cost(roads: ng.Database) -> None:
         way(roads, cost="?", params=[1])
     with pytest.raises(TypeError, match="a profile is named by text here"):
         way(roads, cost="e.weight", profile=1)
+
+
+def test_what_is_left_out_is_the_same_in_a_statement(roads: ng.Database) -> None:
+    """The language leaves out what is not given, and the engine's defaults are those of the methods."""
+    ranked = roads.execute("SELECT * FROM pagerank()").fetchall()
+    assert ranked == roads.graph.pagerank().fetchall()
+    assert len({score for _, score in ranked}) > 2
+    assert roads.execute("SELECT * FROM components()").fetchall() == roads.graph.components().fetchall()
+    spread = "SELECT key, activation FROM (SELECT SPREAD FROM (SELECT 1 AS id) STEPS $n) s"
+    steps = inspect.signature(roads.graph.spread).parameters["steps"].default
+    told = roads.execute(spread, {"n": steps}).fetchall()
+    assert told == [(row["key"], row["activation"]) for row in roads.graph.spread(1).dicts()]

@@ -48,7 +48,13 @@ def test_keywords_from_the_state_of_the_parser():
 
 
 def test_forms_after_select():
-    assert texts("SELECT ", "form") == ["tokens NEAR", "tokens IN BOX", "NEIGHBORS OF", "PATH FROM"]
+    assert texts("SELECT ", "form") == [
+        "tokens NEAR",
+        "tokens IN BOX",
+        "NEIGHBORS OF",
+        "PATH FROM",
+        "SPREAD FROM",
+    ]
     assert texts("SELECT tok", "form") == ["tokens near", "tokens in box"]
 
 
@@ -86,6 +92,24 @@ def test_inside_cost():
         "target",
         "weight",
     ]
+
+
+def test_spread_and_the_functions_of_from():
+    assert {"VIA", "STEPS", "DECAY", "BOTH"} <= set(texts("SELECT SPREAD FROM (SELECT 1 AS id) "))
+    assert "activation" in texts(
+        "SELECT a| FROM (SELECT SPREAD FROM (SELECT id FROM tokens) STEPS 1) s", "column"
+    )
+    assert texts("SELECT * FROM p", "function") == ["pagerank"]
+    assert texts("SELECT p", "function") == []
+    assert texts("SELECT * FROM components(")[:1] == ["via"]
+    assert texts("SELECT * FROM pagerank(seeds => [1, 2], d", "argument") == ["damping"]
+    assert texts("SELECT * FROM pagerank(seeds => abs(1), via => 'cause', ", "argument") == [
+        "damping",
+        "max_iterations",
+        "tolerance",
+    ]
+    assert "VIA" not in texts("SELECT count(") and texts("SELECT count(", "argument") == []
+    assert texts("SELECT * FROM pagerank(seeds => [1, ", "argument") == []
 
 
 def test_types_profiles_axes_and_functions():

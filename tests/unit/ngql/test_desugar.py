@@ -89,6 +89,22 @@ def test_a_path_is_a_core_form() -> None:
     assert desugar(parse(text)) == text
 
 
+def test_a_spreading_is_a_core_form_and_its_seeds_are_spelt_out() -> None:
+    text = "SELECT SPREAD FROM (SELECT tokens IN BOX $a TO $b) VIA cause STEPS 3 DECAY .5"
+    inside = "SELECT * FROM tokens WHERE coords IN BOX $a TO $b ORDER BY id"
+    assert desugar(parse(text)) == f"SELECT SPREAD FROM ({inside}) VIA cause STEPS 3 DECAY .5"
+
+
+def test_neighbors_in_a_box_are_filtered() -> None:
+    core = desugar(parse("SELECT NEIGHBORS OF 1 BOTH IN BOX $a TO $b WHERE depth = 1"))
+    assert core == "SELECT NEIGHBORS OF 1 BOTH WHERE coords IN BOX $a TO $b AND depth = 1"
+
+
+def test_a_table_whose_columns_are_renamed_stays_as_it_is() -> None:
+    text = "SELECT a FROM tokens AS t (a, b) NEAR $q"
+    assert desugar(parse(text)) == text
+
+
 def test_forms_in_sub_queries_are_spelt_out_too(tail: Tail) -> None:
     text = "SELECT avg(distance) AS m FROM (SELECT tokens NEAR $q LIMIT 3) n"
     core = desugar(parse(text))

@@ -16,7 +16,7 @@ from naive_engine import NaiveEngine
 import ngql
 from ng_arrow.duck import Tail
 from ng_engine import RuntimeStorage
-from ng_engine.errors import Error
+from ng_engine.errors import Error, from_sqlstate
 from ngql.execute import Answer, run
 
 
@@ -97,6 +97,23 @@ def test_a_cost_is_computed_by_the_engine_alone(engine: Watched) -> None:
     assert engine.calls == []
     ask(engine, "SELECT PATH FROM 1 TO 2 COST u.coords <-> v.coords USING CDNA PROFILE explorer")
     assert engine.calls == ["snapshot"]
+
+
+def test_seeds_and_what_comes_of_them_see_one_snapshot_and_count_their_work(engine: Watched) -> None:
+    answer = ask(engine, "SELECT SPREAD FROM (SELECT id FROM tokens WHERE weight >= 0) STEPS 1")
+    assert engine.calls == ["snapshot"]
+    assert len(answer.relation.rows()) == 4
+    assert answer.work["rows_examined"] == 8
+
+
+def test_a_cancelled_statement_reads_no_more_seeds(engine: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cancelled(self: Any) -> None:
+        raise from_sqlstate("57014", "cancelled")
+
+    monkeypatch.setattr(NaiveEngine, "check_interrupt", cancelled)
+    with pytest.raises(Error) as caught:
+        ask(engine, "SELECT SPREAD FROM (SELECT id FROM tokens) STEPS 1")
+    assert caught.value.sqlstate == "57014"
 
 
 def test_decimals_are_numbers_of_points_and_metrics(engine: Watched) -> None:
@@ -241,6 +258,8 @@ for text in (
     "CONNECT (SELECT id FROM tokens) TO NEAREST 1 AS cause",
     "SELECT NEIGHBORS OF 'a' DEPTH 1..2",
     "SELECT PATH FROM 'a' TO 'b'",
+    "SELECT SPREAD FROM (SELECT tokens NEAR 'a' LIMIT 1) STEPS 2",
+    "SELECT score FROM pagerank(seeds => ['a'])",
     "UPDATE tokens SET weight = .7 WHERE key = 'a'",
     "DELETE FROM tokens WHERE key = 'b' RETURNING id, key",
 ):
