@@ -59,7 +59,7 @@ class Session:
         self.catalog: ngql.Catalog | None = None
         self.settings = Settings(engine, database)
         self.savepoints = 0
-        self.prepared = Prepared(self._program)
+        self.prepared = Prepared()
 
     def execute(self, text: str, params: Parameters = None) -> Result:
         """Compile (or find compiled) and run one statement."""
@@ -94,6 +94,7 @@ class Session:
             settings=settings,
             timeout=settings.statement_timeout,
             prepared=self.prepared,
+            compile=self._program,
         )
         return Result(answer, database.tail, perf_counter() - began)
 

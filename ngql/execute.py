@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from time import monotonic
 from typing import Any
 
@@ -92,6 +92,7 @@ def run(
     settings: MutableMapping[str, Any] | None = None,
     timeout: float | None = None,
     prepared: Prepared | None = None,
+    compile: Callable[[str, Sequence[Any]], Program] | None = None,
 ) -> Answer:
     """Run a compiled statement. If it fails, so does the transaction that the session has open.
 
@@ -103,6 +104,7 @@ def run(
         settings: what SET and SHOW change and show; deleting a name resets it.
         timeout: seconds after which it is cancelled (57014).
         prepared: the session's prepared statements.
+        compile: their texts and values into programs.
 
     Returns:
         The answer; its rows are made Python or Arrow only when asked for.
@@ -128,7 +130,7 @@ def run(
             if program.pinned and not engine.in_transaction:
                 engine = engine.snapshot()
         deadline = None if timeout is None else monotonic() + timeout
-        state = Run(engine, values, tail, settings, deadline, prepared)
+        state = Run(engine, values, tail, settings, deadline, prepared, compile)
         if program.pinned or isinstance(body, (TailCall, Execute)):
             state.work = []
             relation = body(state)

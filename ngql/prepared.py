@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from ng_engine.errors import Error, from_sqlstate
 from ngql.ast import Span
 from ngql.catalog import did_you_mean
 from ngql.parameters import Kinds, kind_of
-from ngql.program import Executed, Program, Run, placed
+from ngql.program import Executed, Run, placed
 from ngql.values import late
 from ngql.writes import Written
 
@@ -29,13 +29,9 @@ class Prepared:
     """The statements that one session has prepared: name → text, and the kinds of its parameters if it says them.
 
     They are compiled when they run, by the session's cache of plans: a change of the catalog needs nothing here.
-
-    Args:
-        program: a text and its parameters' values into a program, compiled before or now.
     """
 
-    def __init__(self, program: Callable[[str, Sequence[Any]], Program]) -> None:
-        self._program = program
+    def __init__(self) -> None:
         self._statements: dict[str, tuple[str, Kinds | None]] = {}
 
     def add(self, name: str, text: str, kinds: Kinds | None) -> None:
@@ -53,8 +49,8 @@ class Prepared:
         else:
             del self._statements[self._known(name)]
 
-    def program(self, name: str, given: Sequence[Any]) -> tuple[Program, list[Any]]:
-        """The program of a statement for these values, and the values as it takes them (42P02, 42804)."""
+    def find(self, name: str, given: Sequence[Any]) -> tuple[str, list[Any]]:
+        """The text of a statement, and these values as it takes them (42P02, 42804)."""
         text, kinds = self._statements[self._known(name)]
         values = list(given)
         if kinds is not None:
@@ -63,7 +59,7 @@ class Prepared:
                     "42P02", f'prepared statement "{name}" takes {len(kinds)} values, found {len(values)}'
                 )
             values = [_cast(number, *pair) for number, pair in enumerate(zip(values, kinds, strict=True), 1)]
-        return self._program(text, values), values
+        return text, values
 
     def _known(self, name: str) -> str:
         if name not in self._statements:
@@ -120,7 +116,9 @@ class Execute:
         """Compile the statement for the values, unless that was done before, and run it."""
         try:
             given = [late(value, run.engine, run.values) for value in self.values]
-            program, values = _of(run).program(self.name, given)
+            text, values = _of(run).find(self.name, given)
+            assert run.compile is not None, "where statements are prepared they are compiled"
+            program = run.compile(text, values)
         except Error as error:
             if error.statement is None:
                 placed(error, self.text, self.span)
@@ -128,7 +126,7 @@ class Execute:
         engine = run.engine
         if program.pinned and not engine.in_transaction:
             engine = engine.snapshot()
-        inner = Run(engine, values, run.tail, run.settings, run.deadline, run.prepared)
+        inner = Run(engine, values, run.tail, run.settings, run.deadline, run.prepared, run.compile)
         inner.work = run.work
         try:
             return Executed(program, program.body(inner))

@@ -66,7 +66,7 @@ class Tail(Protocol):
 class Run:
     """One execution: the session, the parameters' values, and what the steps leave for each other."""
 
-    __slots__ = ("deadline", "engine", "prepared", "rows", "settings", "tail", "values", "work")
+    __slots__ = ("compile", "deadline", "engine", "prepared", "rows", "settings", "tail", "values", "work")
 
     def __init__(
         self,
@@ -76,10 +76,13 @@ class Run:
         settings: MutableMapping[str, Any] | None = None,
         deadline: float | None = None,
         prepared: Any = None,
+        compile: Callable[[str, Sequence[Any]], Program] | None = None,
     ) -> None:
         self.engine = engine
         self.prepared = prepared
         """The session's prepared statements: `ngql.prepared.Prepared`."""
+        self.compile = compile
+        """Their texts and values into programs, compiled before or now."""
         self.deadline = deadline
         """When the statement's time is up, as `time.monotonic` tells it."""
         self.values = values

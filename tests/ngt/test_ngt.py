@@ -43,7 +43,7 @@ class Compiled:
     def __init__(self, engine: Any, tail: Tail, rules: Any) -> None:
         self.engine, self.tail, self.rules = engine, tail, rules
         self.settings: dict[str, Any] = {"busy_timeout": 5.0, "synchronous": "full"}
-        self.prepared = Prepared(lambda text, values: self.compiled(text, values))
+        self.prepared = Prepared()
 
     def compiled(self, text: str, parameters: Any) -> ngql.Program:
         return ngql.compile(text, ngql.Catalog.of(self.engine), ngql.kinds_of(parameters), self.rules)
@@ -51,7 +51,13 @@ class Compiled:
     def execute(self, text: str, parameters: Any) -> Answer:
         program = self.compiled(text, parameters)
         answer = ngql.execute.run(
-            program, self.engine, parameters, self.tail, settings=self.settings, prepared=self.prepared
+            program,
+            self.engine,
+            parameters,
+            self.tail,
+            settings=self.settings,
+            prepared=self.prepared,
+            compile=self.compiled,
         )
         relation = answer.relation
         if relation is None:
