@@ -65,8 +65,8 @@ class RuntimeGridStorage:
         if not radius > 0:
             raise from_sqlstate("22023", "a density needs a radius above 0")
         engine = self._database.engine
-        found = engine.within(plain_point(engine, center), radius, columns=["id"])
-        return len(found) / (_UNIT_BALL * radius**8)
+        found: int = engine.count_within(plain_point(engine, center), radius)
+        return found / (_UNIT_BALL * radius**8)
 
     def influence(self, center: Sequence[float] | int | str, radius: float) -> float:
         """Sum of the weights around a point, each falling off linearly: Σ weight · (1 − distance/radius).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from numbers import Real
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from neurograph.conditions import filtered
 from neurograph.points import place
 from neurograph.result import Result
-from ng_engine.errors import NotSupportedError
+from ng_engine.errors import NotSupportedError, from_sqlstate
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +39,8 @@ class RuntimeTokenStorage:
         ({'colour': 'red'}, True, 1)
         >>> db.tokens.nearest([0] * 8, k=3, where="type = 'object'").dicts()[0]["distance"]
         1.0
+        >>> db.tokens.count_within([0] * 8, 1.0), db.tokens.count_within([0] * 8, 1.0, where="weight > 0.8")
+        (1, 0)
         >>> db.close()
     """
 
@@ -252,6 +255,69 @@ class RuntimeTokenStorage:
             page = f"LIMIT $ng_limit {page}"
         return self._where("IN BOX $ng_low TO $ng_high", where, None, params, values, page)
 
+    def count_within(
+        self,
+        q: Any,
+        radius: float,
+        *,
+        where: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        profile: str | None = None,
+    ) -> int | npt.NDArray[np.int64]:
+        """How many tokens `within` would give, without gathering them; for N points an array of N numbers.
+
+        Args:
+            q: as in `nearest`.
+            radius: in the metric's units, ≥ 0.
+            where: an NGQL condition on the tokens.
+            params: values of its ``$name`` parameters.
+            profile: measure with this profile's metric.
+        """
+        _require_number(radius)
+        if not 0 <= radius < inf:
+            raise from_sqlstate("22003", "the radius is not a finite number ≥ 0")
+        if where is not None:
+            values = {"ng_q": q, "ng_radius": radius}
+            return self._counted("NEAR $ng_q WITHIN $ng_radius", where, profile, params, values)
+        engine = self._database.engine
+        spot = place(engine, q, profile)
+        found: int | npt.NDArray[np.int64] = engine.count_within(
+            spot.points, radius, metric=spot.metric, exclude=spot.exclude
+        )
+        return found
+
+    def count_box(
+        self,
+        low: Sequence[float | None],
+        high: Sequence[float | None],
+        *,
+        where: str | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> int:
+        """How many tokens `box` would give, without gathering them.
+
+        Args:
+            low: eight numbers, None where it is open.
+            high: eight numbers, None where it is open.
+            where: an NGQL condition on the tokens.
+            params: values of its ``$name`` parameters.
+        """
+        if where is None:
+            return self._database.engine.count_box(list(low), list(high))
+        values = {"ng_low": list(low), "ng_high": list(high)}
+        return self._counted("IN BOX $ng_low TO $ng_high", where, None, params, values)
+
+    def _counted(
+        self,
+        form: str,
+        where: str,
+        profile: str | None,
+        params: Mapping[str, Any] | None,
+        values: dict[str, Any],
+    ) -> int:
+        found = self._where(form, where, profile, params, values, rows="count(*) FROM tokens").fetchone()
+        return 0 if found is None else int(found[0])
+
     def _where(
         self,
         form: str,
@@ -260,6 +326,7 @@ class RuntimeTokenStorage:
         params: Mapping[str, Any] | None,
         values: dict[str, Any],
         page: str = "",
+        rows: str = "tokens",
     ) -> Result:
         """The same search as NGQL, which knows how to read a condition."""
         if getattr(values.get("ng_q"), "ndim", 1) == 2:
@@ -270,7 +337,7 @@ class RuntimeTokenStorage:
         if params is not None and not isinstance(params, Mapping):
             raise TypeError(f"params must be a mapping of name to value, not {type(params).__name__}")
         values |= params or {}
-        return filtered(self._database, f"SELECT tokens {form}", where, values, f"{using} {page}")
+        return filtered(self._database, f"SELECT {rows} {form}", where, values, f"{using} {page}")
 
 
 def _require_number(radius: object) -> None:

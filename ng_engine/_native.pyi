@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol, final
+from typing import Any, Literal, Protocol, final, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,9 @@ class Relation:
     @property
     def access(self) -> str:
         """How the rows were found."""
+    @property
+    def reason(self) -> str:
+        """The figures that decided it; empty where there was no choice."""
     @property
     def work(self) -> dict[str, int]:
         """What finding them cost: rows_examined, leaves_visited, leaves_total, edges_examined."""
@@ -250,8 +253,108 @@ class RuntimeStorage:
         offset: int | None = None,
     ) -> Relation:
         """Rows that have one of these ids or keys, each once, by id."""
-    def count(self, table: _Table, filter: _Filter | None = None) -> int:
-        """How many rows pass."""
+    @overload
+    def count(
+        self, table: _Table, filter: _Filter | None = None, *, relation: Literal[False] = False
+    ) -> int: ...
+    @overload
+    def count(self, table: _Table, filter: _Filter | None = None, *, relation: Literal[True]) -> Relation: ...
+    @overload
+    def count(
+        self, table: _Table, filter: _Filter | None = None, *, relation: bool = False
+    ) -> int | Relation:
+        """How many rows pass; with `relation` as the one row of a column `count`, which tells its work and access."""
+    @overload
+    def count_within(
+        self,
+        points: _Point,
+        radius: float,
+        *,
+        strict: bool = False,
+        filter: _Filter | None = None,
+        metric: _Metric | None = None,
+        norm: _Norm | None = None,
+        exclude: _Token | None = None,
+        relation: Literal[False] = False,
+    ) -> int: ...
+    @overload
+    def count_within(
+        self,
+        points: _Points,
+        radius: float,
+        *,
+        strict: bool = False,
+        filter: _Filter | None = None,
+        metric: _Metric | None = None,
+        norm: _Norm | None = None,
+        exclude: _Token | None = None,
+        relation: Literal[False] = False,
+    ) -> int | npt.NDArray[np.int64]: ...
+    @overload
+    def count_within(
+        self,
+        points: _Points,
+        radius: float,
+        *,
+        strict: bool = False,
+        filter: _Filter | None = None,
+        metric: _Metric | None = None,
+        norm: _Norm | None = None,
+        exclude: _Token | None = None,
+        relation: Literal[True],
+    ) -> Relation: ...
+    @overload
+    def count_within(
+        self,
+        points: _Points,
+        radius: float,
+        *,
+        strict: bool = False,
+        filter: _Filter | None = None,
+        metric: _Metric | None = None,
+        norm: _Norm | None = None,
+        exclude: _Token | None = None,
+        relation: bool = False,
+    ) -> int | npt.NDArray[np.int64] | Relation:
+        """How many tokens have distance <= radius (< if strict), any number but NaN; an array for N×8 points."""
+    @overload
+    def count_box(
+        self,
+        low: Sequence[float | None],
+        high: Sequence[float | None],
+        *,
+        filter: _Filter | None = None,
+        relation: Literal[False] = False,
+    ) -> int: ...
+    @overload
+    def count_box(
+        self,
+        low: Sequence[float | None],
+        high: Sequence[float | None],
+        *,
+        filter: _Filter | None = None,
+        relation: Literal[True],
+    ) -> Relation: ...
+    @overload
+    def count_box(
+        self,
+        low: Sequence[float | None],
+        high: Sequence[float | None],
+        *,
+        filter: _Filter | None = None,
+        relation: bool = False,
+    ) -> int | Relation:
+        """How many tokens have low[i] <= coords[i] <= high[i]; None leaves a side open."""
+    def explain(
+        self,
+        call: Literal["scan", "lookup", "count", "nearest", "within", "box", "count_within", "count_box"],
+        table: _Table = "tokens",
+        *,
+        filter: _Filter | None = None,
+        column: Literal["id", "key"] | None = None,
+        values: Iterable[_Token] | None = None,
+    ) -> tuple[str, str]:
+        """The `access` and `reason` that this call would have now."""
     def nearest(
         self,
         points: _Points,

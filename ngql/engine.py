@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-__all__ = ["Cost", "Direction", "Engine", "Filter", "Metric", "Point", "Relation", "Table", "Token"]
+__all__ = [
+    "Cost",
+    "Direction",
+    "Engine",
+    "Explainable",
+    "Filter",
+    "Metric",
+    "Point",
+    "Relation",
+    "Table",
+    "Token",
+]
 
 Filter = tuple[Any, ...]
 """A row predicate in negation normal form, in which a NULL passes no leaf.
@@ -40,6 +51,8 @@ Token = int | str
 
 Table = Literal["tokens", "connections"]
 Direction = Literal["out", "in", "both"]
+Explainable = Literal["scan", "lookup", "count", "nearest", "within", "box", "count_within", "count_box"]
+"""The calls whose rows can be found in several ways, of which the engine decides before it runs."""
 
 
 class Relation(Protocol):
@@ -63,7 +76,11 @@ class Relation(Protocol):
 
     @property
     def access(self) -> str:
-        """How the rows were found: scan, kd-tree, id, key, adjacency, …."""
+        """How the rows were found: scan, kd-tree, lookup, adjacency, …."""
+
+    @property
+    def reason(self) -> str:
+        """The figures that decided it; empty where there was no choice."""
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -313,8 +330,49 @@ class Engine(Protocol):
     def components(self, *, via: Sequence[str] | None = None) -> Relation:
         """Tokens that hang together, whichever way: `id, component` (the least id in it), by id."""
 
-    def count(self, table: Table, filter: Filter | None = None) -> int:
-        """How many rows pass."""
+    def count(self, table: Table, filter: Filter | None = None, *, relation: bool = False) -> Any:
+        """How many rows pass.
+
+        With `relation` the number is the one row of a `count`, and like any answer tells its work and access.
+        """
+
+    def count_within(
+        self,
+        points: Any,
+        radius: float,
+        *,
+        strict: bool = False,
+        filter: Filter | None = None,
+        metric: Metric | None = None,
+        norm: Literal["l1", "l2"] | None = None,
+        exclude: Token | None = None,
+        relation: bool = False,
+    ) -> Any:
+        """How many rows `within` would give, at a distance < radius if strict; for N points an int64 array.
+
+        The radius is compared with: any number but NaN, and with a negative one there are none.
+        """
+
+    def count_box(
+        self,
+        low: Sequence[float | None],
+        high: Sequence[float | None],
+        *,
+        filter: Filter | None = None,
+        relation: bool = False,
+    ) -> Any:
+        """How many rows `box` would give."""
+
+    def explain(
+        self,
+        call: Explainable,
+        table: Table = "tokens",
+        *,
+        filter: Filter | None = None,
+        column: Literal["id", "key"] | None = None,
+        values: Sequence[Token] | None = None,
+    ) -> tuple[str, str]:
+        """The `access` and `reason` that this call would have if it were made now."""
 
     def resolve(self, token: Token) -> int:
         """The id of a token, or 42704."""

@@ -5,25 +5,29 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 from ngql import types
 from ngql.ast import Span
+from ngql.engine import Explainable, Table
 from ngql.explain_match import pattern_shown
-from ngql.program import CountCall, EngineCall, InformationCall, Projection, Rows, RowsInput, Run, TailCall
+from ngql.program import EngineCall, InformationCall, Projection, Rows, RowsInput, Run, TailCall
 from ngql.values import Late
 
-__all__ = ["Explained"]
+__all__ = ["Explained", "plan_lines"]
 
 _LONGEST_VALUE = 48
 _FILTERS = ("filter", "filter_a", "filter_b")
+_EXPLAINABLE = frozenset(get_args(Explainable))
+_DECIDING = ("filter", "column", "values")
+"""The arguments that an access depends on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """EXPLAIN of a program's body; with `analyze` it runs once and its counters are shown."""
+    """EXPLAIN of a program's body: how the engine would find the rows; with `analyze` it runs once, and how it did."""
 
     kind: str
     body: Callable[[Run], Any]
@@ -32,13 +36,49 @@ class Explained:
 
     def __call__(self, run: Run) -> Rows:
         """The plan, one line a row, or one JSON text."""
-        facts: dict[int, dict[str, Any]] = {}
-        if self.analyze:
-            facts = _measured(self.body, run)
-        tree = _tree(self.body, facts) if self.kind == "SELECT" else _write_tree(self.kind, self.body)
+        tree = _tree_of(
+            self.kind, self.body, _measured(self.body, run) if self.analyze else _foreseen(self.body, run)
+        )
         if self.format == "json":
             return Rows(["plan"], [types.JSON], [(tree,)], "plan")
         return Rows(["plan"], [types.TEXT], [(line,) for line in _lines(tree, 0)], "plan")
+
+
+def plan_lines(kind: str, body: Any) -> list[str]:
+    """The plan alone, about which no engine is asked."""
+    return _lines(_tree_of(kind, body, {}), 0)
+
+
+def _foreseen(body: Any, run: Run) -> dict[int, dict[str, Any]]:
+    """Step → how the engine would find its rows if it were called now, and why."""
+    facts: dict[int, dict[str, Any]] = {}
+    for step in _calls(body):
+        if step.method in _EXPLAINABLE:
+            given = {name: value for name, value in step.fixed.items() if name in _DECIDING}
+            given |= step.computed(run, _DECIDING)
+            call, table = cast(Explainable, step.method), cast(Table, step.table)
+            facts[id(step)] = _found(*run.engine.explain(call, table, **given))
+    return facts
+
+
+def _calls(step: Any) -> Iterator[EngineCall]:
+    """The calls of the engine that a step makes, itself or by the steps below it."""
+    match step:
+        case EngineCall(feeds=feeds):
+            yield step
+            for _, feed in feeds:
+                yield from _calls(feed)
+        case TailCall(inputs=inputs):
+            for _, below in inputs:
+                yield from _calls(below)
+        case Projection(step=below):
+            yield from _calls(below)
+        case _ if getattr(step, "query", None) is not None:
+            yield from _calls(step.query)
+
+
+def _found(access: str, reason: str) -> dict[str, Any]:
+    return {"access": access, "reason": reason} if reason else {"access": access}
 
 
 def _measured(body: Any, run: Run) -> dict[int, dict[str, Any]]:
@@ -59,9 +99,13 @@ def _measured(body: Any, run: Run) -> dict[int, dict[str, Any]]:
 def _facts(relation: Any, seconds: float) -> dict[str, Any]:
     facts: dict[str, Any] = {"rows": len(relation), "ms": round(seconds * 1000, 3)}
     if getattr(relation, "access", None):
-        facts["access"] = relation.access
+        facts |= _found(relation.access, relation.reason)
     facts |= getattr(relation, "work", None) or {}
     return facts
+
+
+def _tree_of(kind: str, body: Any, facts: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    return _tree(body, facts) if kind == "SELECT" else _write_tree(kind, body, facts)
 
 
 def _tree(step: Any, facts: dict[int, dict[str, Any]]) -> dict[str, Any]:
@@ -79,8 +123,6 @@ def _tree(step: Any, facts: dict[int, dict[str, Any]]) -> dict[str, Any]:
                 node["inputs"] = [{"name": name, **_tree(feed, facts)} for name, feed in step.feeds]
         case Projection(step=below, output=output):
             node = {**_tree(below, facts), "output": [f"{a} AS {b}" if a != b else a for a, b in output]}
-        case CountCall(call=below):
-            node = _tree(below, facts)
         case InformationCall(table=table):
             node = {"runs in": "engine", "call": "catalog", "table": table}
         case RowsInput(name=name):
@@ -90,12 +132,12 @@ def _tree(step: Any, facts: dict[int, dict[str, Any]]) -> dict[str, Any]:
     return {**node, **facts.get(id(step), {})}
 
 
-def _write_tree(kind: str, body: Any) -> dict[str, Any]:
+def _write_tree(kind: str, body: Any, facts: dict[int, dict[str, Any]]) -> dict[str, Any]:
     """A write: its own kind, and the query that feeds it."""
     node: dict[str, Any] = {"runs in": "engine", "call": kind.lower()}
     query = getattr(body, "query", None)
     if query is not None:
-        node["inputs"] = [{"name": "rows", **_tree(query, {})}]
+        node["inputs"] = [{"name": "rows", **_tree(query, facts)}]
     return node
 
 
@@ -110,7 +152,7 @@ def _arguments(call: EngineCall) -> dict[str, Any]:
     for name, value in call.fixed.items():
         if name in _FILTERS:
             shown[name] = filter_text(value)
-        elif name != "table":
+        elif name not in ("table", "relation"):
             shown[name] = value if isinstance(value, (int, float, str, bool, type(None))) else _plain(value)
     fed = {name for name, _ in call.feeds}
     for name, _, place in call.late:
@@ -155,7 +197,7 @@ def _lines(node: dict[str, Any], depth: int) -> list[str]:
     if where == "duckdb":
         lines = [f"{pad}{head}duckdb{_counters(node)}", f"{pad}  sql: {node['sql']}"]
     else:
-        skipped = {"runs in", "call", "name", "inputs", "output", "table", *_COUNTERS}
+        skipped = {"runs in", "call", "name", "inputs", "output", "table", "access", "reason", *_COUNTERS}
         arguments = [
             f"{name}={value}" if name in _FILTERS else f"{name}={_shown(value)}"
             for name, value in node.items()
@@ -163,6 +205,9 @@ def _lines(node: dict[str, Any], depth: int) -> list[str]:
         ]
         table = [node["table"]] if node.get("table") else []
         lines = [f"{pad}{head}engine: {node['call']}({', '.join([*table, *arguments])}){_counters(node)}"]
+        if "access" in node:
+            why = f" ({node['reason']})" if "reason" in node else ""
+            lines.append(f"{pad}  access: {node['access']}{why}")
         if "output" in node:
             lines.append(f"{pad}  output: {', '.join(node['output'])}")
     for below in node.get("inputs", ()):
@@ -170,7 +215,7 @@ def _lines(node: dict[str, Any], depth: int) -> list[str]:
     return lines
 
 
-_COUNTERS = ("access", "rows", "ms", "rows_examined", "leaves_visited", "leaves_total", "edges_examined")
+_COUNTERS = ("rows", "ms", "rows_examined", "leaves_visited", "leaves_total", "edges_examined")
 
 
 def _counters(node: dict[str, Any]) -> str:

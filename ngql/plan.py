@@ -154,7 +154,13 @@ class Stored(Access):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count(Access):
-    """How many rows pass, as the one row of one column."""
+    """How many rows an access would give, as the one row of one column."""
+
+    of: Scan | Nearest | Boxed
+    within: bound.Expr | None = None
+    """A bound on the distance that nothing else checks, so one that is negative or NULL means no row."""
+    strict: bool = False
+    """Whether rows exactly at this bound are left out."""
 
 
 @dataclass(frozen=True, slots=True)

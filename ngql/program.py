@@ -6,13 +6,12 @@ A step is called with a `Run` and gives a relation. Programs are immutable and s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Protocol
 
 from ng_engine.errors import Error, from_sqlstate
-from ngql import types
 from ngql.ast import Span
 from ngql.engine import Engine, Relation
 from ngql.functions import FILES
@@ -21,7 +20,6 @@ from ngql.scan import lexemes
 from ngql.values import Late, late
 
 __all__ = [
-    "CountCall",
     "EngineCall",
     "Executed",
     "InformationCall",
@@ -176,9 +174,9 @@ def _resolved(reader: Any, run: Run, text: str, span: Span | None) -> list[int]:
 
 
 class Rows:
-    """A relation of Python rows: what SHOW, EXPLAIN and counts give."""
+    """A relation of Python rows: what SHOW and EXPLAIN give."""
 
-    __slots__ = ("_rows", "access", "columns", "types", "work")
+    __slots__ = ("_rows", "access", "columns", "reason", "types", "work")
 
     def __init__(
         self,
@@ -191,6 +189,7 @@ class Rows:
         self.types = list(types)
         self._rows = rows
         self.access = access
+        self.reason = ""
         self.work: dict[str, int] = {}
 
     @property
@@ -246,6 +245,11 @@ class Projected:
         """How the rows were found."""
         return str(self._inner.access)
 
+    @property
+    def reason(self) -> str:
+        """Why so."""
+        return str(self._inner.reason)
+
     def __len__(self) -> int:
         return int(self._inner.num_rows)
 
@@ -291,27 +295,34 @@ class EngineCall:
 
     def __call__(self, run: Run) -> Any:
         """Call it; errors get the place of the argument, or of the form."""
-        engine = run.engine
-        span = self.span
-        blamed: Mapping[str, Span | None] = {}
-        named: tuple[tuple[str, Span | None], ...] = ()
         arguments = self.fixed
+        if self.late:
+            arguments = {**arguments, **self.computed(run)}
         try:
-            if self.late:
-                arguments = dict(arguments)
-                values = run.values
-                if self.feeds:
-                    values = (*values, *(_watched(step, run) for _, step in self.feeds))
-                for name, read, place in self.late:
-                    span = place
-                    arguments[name] = read(engine, values)
-                span = self.span
-            blamed, named = self.blamed, self.named
-            return getattr(engine, self.method)(**arguments)
+            return getattr(run.engine, self.method)(**arguments)
         except Error as error:
-            missing = self._missing(run) if error.sqlstate == "42704" else None
-            otherwise = blamed.get(error.sqlstate, span)
-            raise missing or placed_at_value(error, self.text, otherwise, named) from None
+            raise self._placed(error, run, self.blamed.get(error.sqlstate, self.span), self.named) from None
+
+    def computed(self, run: Run, names: Collection[str] | None = None) -> dict[str, Any]:
+        """The arguments that only a run knows, or those of these names; errors get their places."""
+        values, span = run.values, self.span
+        arguments = {}
+        try:
+            if self.feeds:
+                values = (*values, *(_watched(step, run) for _, step in self.feeds))
+            for name, read, place in self.late:
+                if names is None or name in names:
+                    span = place
+                    arguments[name] = read(run.engine, values)
+        except Error as error:
+            raise self._placed(error, run, span) from None
+        return arguments
+
+    def _placed(
+        self, error: Error, run: Run, span: Span | None, named: Iterable[tuple[str, Span | None]] = ()
+    ) -> Error:
+        missing = self._missing(run) if error.sqlstate == "42704" else None
+        return missing or placed_at_value(error, self.text, span, named)
 
     def _missing(self, run: Run) -> Error | None:
         """The error of the first token that does not exist, at its place."""
@@ -321,23 +332,6 @@ class EngineCall:
             except Error as error:
                 return error
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class CountCall:
-    """A count as a relation of one row."""
-
-    call: EngineCall
-    name: str
-
-    @property
-    def reads(self) -> int:
-        """How often a run asks the engine."""
-        return self.call.reads
-
-    def __call__(self, run: Run) -> Rows:
-        """Count."""
-        return Rows([self.name], [types.BIGINT], [(self.call(run),)], "count")
 
 
 @dataclass(frozen=True, slots=True)

@@ -460,8 +460,49 @@ class NaiveEngine:
         rows.sort(key=lambda row: row["id"])
         return NaiveRelation(["id", "component"], rows, "adjacency", len(rows))
 
-    def count(self, table: str, filter: Any = None) -> int:
-        return len(self._rows(table, filter))
+    def count(self, table: str, filter: Any = None, *, relation: bool = False) -> Any:
+        return self._counted([self._rows(table, filter)], relation)
+
+    def count_within(
+        self, points: Any, radius: float, *, strict: bool = False, filter: Any = None, metric: Any = None,
+        norm: str | None = None, exclude: Any = None, relation: bool = False,
+    ) -> Any:  # fmt: skip
+        if math.isnan(radius):
+            raise from_sqlstate("22003", "the radius is not a number")
+        near = OPERATORS["<" if strict else "<="]
+        many = np.ndim(points) == 2
+        found: list[list[Row]] = [[] for _ in points] if many else [[]]
+        ranked = self.nearest(points, None, filter=filter, metric=metric, norm=norm, exclude=exclude)
+        columns = [ranked.columns.index(name) for name in (("query",) if many else ()) + ("distance",)]
+        for row in ranked.rows():
+            *query, measured = (row[column] for column in columns)
+            if near(measured, radius):
+                found[query[0] if many else 0].append({})
+        return self._counted(found, relation, many)
+
+    def count_box(self, low: Any, high: Any, *, filter: Any = None, relation: bool = False) -> Any:
+        return self._counted([self.box(low, high, filter=filter).rows()], relation)
+
+    def _counted(self, found: Sequence[Sequence[Any]], relation: bool, many: bool = False) -> Any:
+        counts = [len(rows) for rows in found]
+        if relation:
+            rows = [{"query": query, "count": count} for query, count in enumerate(counts)]
+            return self._relation("tokens", rows, ["query", "count"] if many else ["count"], "scan")
+        return np.array(counts) if many else counts[0]
+
+    def explain(
+        self, call: str, table: str = "tokens", *, filter: Any = None, column: Any = None, values: Any = None
+    ) -> tuple[str, str]:
+        """As the native engine says it of few rows, of which no filter names one by id or key."""
+        count = len(getattr(self._state, table))
+        rows = f"{count:,} row{'' if count == 1 else 's'}"
+        if call == "lookup":
+            return "lookup", f"{column} names {len(values)} row{'' if len(values) == 1 else 's'}"
+        if call in ("scan", "count"):
+            known = ("count", f"the table knows its {rows}") if call == "count" else ("scan", rows)
+            return known if filter is None else ("scan", f"the filter is asked of {rows}")
+        asked = "" if filter is None else "; the filter is asked of what is found"
+        return "scan", f"{rows}: fewer than are indexed{asked}"
 
     def resolve(self, token: Any) -> int:
         found = token if not isinstance(token, str) else self._by_key(token)

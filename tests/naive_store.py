@@ -21,7 +21,7 @@ STAMP = pa.timestamp("us", tz="UTC")
 DICTIONARY = pa.dictionary(pa.int16(), pa.string())
 ARROW = {  # column -> (NGQL type, Arrow type); a column of one name has one type wherever it stands
     **dict.fromkeys(
-        ("id", "source", "target", "activations", "connection", "component", "query", "a", "b"),
+        ("id", "source", "target", "activations", "connection", "component", "query", "a", "b", "count"),
         ("BIGINT", pa.int64()),
     ),
     **dict.fromkeys(("key", "mutability"), ("TEXT", pa.string())),
@@ -137,7 +137,7 @@ class NaiveRelation:
     """A finished answer: a list of dicts shown as columns."""
 
     def __init__(self, columns: list[str], rows: list[Row], access: str, examined: int) -> None:
-        self.columns, self._rows, self.access = columns, rows, access
+        self.columns, self._rows, self.access, self.reason = columns, rows, access, ""
         self.types = [_arrow(name)[0] for name in columns]
         self.work = {"rows_examined": examined, "leaves_visited": 0, "leaves_total": 0, "edges_examined": 0}
         self.num_rows = len(rows)

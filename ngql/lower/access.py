@@ -31,7 +31,7 @@ from ngql.plan import (
     Spread,
     Whole,
 )
-from ngql.program import CountCall, EngineCall, Projection
+from ngql.program import EngineCall, Projection
 from ngql.values import Late
 
 __all__ = ["lower_access", "lower_engine_query"]
@@ -87,13 +87,18 @@ class _Arguments:
         )
 
 
-def lower_engine_query(query: EngineQuery, text: str) -> EngineCall | CountCall | Projection:
+def lower_engine_query(query: EngineQuery, text: str) -> EngineCall | Projection:
     """A query that the engine answers alone."""
     call = lower_access(query.access, text)
-    if isinstance(query.access, Count):
-        return CountCall(call, query.output[0][1])
     access = query.access
-    given = access.shown if isinstance(access, Whole) else access.columns or ()
+    given: tuple[str, ...]
+    match access:
+        case Count():
+            given = ("count",)
+        case Whole():
+            given = access.shown
+        case _:
+            given = access.columns or ()
     if tuple(column for column, _ in query.output) == given and all(c == n for c, n in query.output):
         return call
     return Projection(call, query.output)
@@ -101,6 +106,8 @@ def lower_engine_query(query: EngineQuery, text: str) -> EngineCall | CountCall 
 
 def lower_access(access: Access, text: str) -> EngineCall:
     """One access as one call."""
+    if isinstance(access, Count):
+        return _count(access, text)
     arguments = _Arguments()
     conditions = filter_of(access.filter)
     place = access.filter[0].span if access.filter else None
@@ -110,10 +117,6 @@ def lower_access(access: Access, text: str) -> EngineCall:
         return _match(access, arguments, text)
     if isinstance(access, GraphFunction):
         return _graph_function(access, arguments, text)
-    if isinstance(access, Count):
-        arguments.fixed["table"] = access.table
-        arguments.add("filter", conditions, place)
-        return arguments.call("count", access, text)
     if isinstance(access, Pairs):
         return _join(access, arguments, conditions, text)
     columns = _columns(access)
@@ -135,8 +138,7 @@ def lower_access(access: Access, text: str) -> EngineCall:
             arguments.add("values", _looked_up(access), access.span)
         case Boxed():
             method = "box"
-            arguments.add("low", values.corner(access.box.low), access.box.low.span)
-            arguments.add("high", values.corner(access.box.high, access.box.low), access.box.high.span)
+            _box(access.box, arguments)
         case _:
             raise AssertionError(f"no engine call for {type(access).__name__}")
     arguments.add("filter", conditions, place)
@@ -177,12 +179,22 @@ def _near(near: bound.Near, arguments: _Arguments, name: str) -> None:
     arguments.reads += near.point.is_token + isinstance(metric, Late)
 
 
-def _nearest(access: Nearest, arguments: _Arguments, conditions: Any, text: str) -> EngineCall:
-    near = access.near
+def _place(near: bound.Near, arguments: _Arguments) -> None:
+    """The place of a search; a token is not among its own neighbours."""
     _near(near, arguments, "points")
     if near.point.is_token:
         assert near.point.value is not None
         arguments.add_token("exclude", near.point.value)
+
+
+def _box(box: bound.Box, arguments: _Arguments) -> None:
+    arguments.add("low", values.corner(box.low), box.low.span)
+    arguments.add("high", values.corner(box.high, box.low), box.high.span)
+
+
+def _nearest(access: Nearest, arguments: _Arguments, conditions: Any, text: str) -> EngineCall:
+    near = access.near
+    _place(near, arguments)
     arguments.add("filter", conditions, access.filter[0].span if access.filter else None)
     if near.radius is not None:
         arguments.add("radius", values.radius(near.radius), near.radius.span)
@@ -192,6 +204,30 @@ def _nearest(access: Nearest, arguments: _Arguments, conditions: Any, text: str)
         return arguments.call("within", access, text)
     _limits(access, arguments, "k")
     return arguments.call("nearest", access, text)
+
+
+def _count(access: Count, text: str) -> EngineCall:
+    """The number as a relation: what finding it cost is part of it."""
+    counted, arguments = access.of, _Arguments()
+    match counted:
+        case Scan():
+            method = "count"
+            arguments.fixed["table"] = counted.table
+        case Nearest(near=near):
+            method = "count_within"
+            _place(near, arguments)
+            if access.within is not None:
+                arguments.add("radius", _compared(access.within), access.within.span)
+                arguments.add("strict", access.strict, None, False)
+            else:
+                assert near.radius is not None
+                arguments.add("radius", values.radius(near.radius), near.radius.span)
+        case Boxed(box=box):
+            method = "count_box"
+            _box(box, arguments)
+    arguments.add("filter", filter_of(counted.filter), counted.filter[0].span if counted.filter else None)
+    arguments.fixed["relation"] = True
+    return arguments.call(method, access, text)
 
 
 def _join(access: Pairs, arguments: _Arguments, conditions: Any, text: str) -> EngineCall:

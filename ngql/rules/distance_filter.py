@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from ngql import bound, values
 from ngql.filters import FLIPPED, is_distance
 from ngql.plan import Nearest, Scan
 from ngql.rules.shape import with_source
 
-__all__ = ["distance_filter"]
+__all__ = ["bounded", "distance_filter"]
+
+
+class Bounded(NamedTuple):
+    """A limit to the distance from a point, which may itself be reached unless it is strict."""
+
+    near: bound.Near
+    limit: bound.Expr
+    strict: bool
 
 
 def distance_filter(block: bound.Block) -> bound.Block:
@@ -18,25 +27,24 @@ def distance_filter(block: bound.Block) -> bound.Block:
         if not isinstance(source, bound.AccessSource) or source.near is not None:
             continue
         access = source.access
-        found = next(filter(None, (_bounded(term, source) for term in access.filter)), None)
+        found = next(filter(None, (bounded(term, source) for term in access.filter)), None)
         if found is None:
             continue
-        distance, limit = found
-        assert isinstance(distance.right, bound.Point)
-        near = bound.Near(distance.right, None, distance.metric, distance.op, span=distance.span)
+        near = found.near
         if type(access) is Scan:
-            search = Nearest(near=near, filter=access.filter, within=limit, span=distance.span)
+            search = Nearest(near=near, filter=access.filter, within=found.limit, span=near.span)
         elif isinstance(access, Nearest) and access.within is None and access.near.radius is None:
             if access.near != near:
                 continue
-            search = replace(access, within=limit)
+            search = replace(access, within=found.limit)
         else:
             continue
         block = with_source(block, source, replace(source, access=search))
     return block
 
 
-def _bounded(term: bound.Expr, source: bound.AccessSource) -> tuple[bound.Distance, bound.Expr] | None:
+def bounded(term: bound.Expr, source: bound.AccessSource) -> Bounded | None:
+    """The bound that a condition sets to the distance of the source's rows from a point, if it does nothing else."""
     match term:
         case bound.Operation(op=op, args=(left, right)) if op in FLIPPED:
             if values.is_constant(left):
@@ -46,5 +54,7 @@ def _bounded(term: bound.Expr, source: bound.AccessSource) -> tuple[bound.Distan
                 and isinstance(left, bound.Distance)
                 and is_distance(left, source.alias, source.access.table)
             ):
-                return left, right
+                assert isinstance(left.right, bound.Point)
+                near = bound.Near(left.right, None, left.metric, left.op, span=left.span)
+                return Bounded(near, right, strict=op == "<")
     return None

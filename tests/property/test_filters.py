@@ -58,16 +58,27 @@ def check(engine, model, rng):
     for name, predicate in FILTERS.items():
         rows = np.flatnonzero(model.passing(name))
         order = rows[np.lexsort((rows, distances[rows]))]
+        foreseen = engine.explain("nearest", filter=predicate)
         near = engine.nearest(point.tolist(), 7, filter=predicate, columns=["id", "distance"])
+        assert (near.access, near.reason) == foreseen
         expected = [(int(row) + 1, float(distances[row])) for row in order[:7]]
         assert near.rows() == expected, (name, near.access)
+        foreseen = engine.explain("within", filter=predicate)
         within = engine.within(point.tolist(), 0.6, filter=predicate, columns=["id"])
+        assert (within.access, within.reason) == foreseen
         assert [id for (id,) in within.rows()] == [int(r) + 1 for r in order if distances[r] <= 0.6], name
+        counted = engine.count_within(point.tolist(), 0.6, filter=predicate, relation=True)
+        assert (counted.rows(), counted.access) == (
+            [(len(within),)],
+            engine.explain("within", filter=predicate)[0],
+        )
         low, high = [0.2] * 8, [0.9] * 8
         inside = np.all((model.coords >= np.float32(0.2)) & (model.coords <= np.float32(0.9)), axis=1)
         box = engine.box(low, high, filter=predicate, columns=["id"])
         assert [id for (id,) in box.rows()] == (rows[inside[rows]] + 1).tolist(), name
         assert engine.count("tokens", predicate) == len(rows)
+        scan = engine.scan("tokens", filter=predicate, columns=["id"])
+        assert (scan.access, scan.reason) == engine.explain("scan", filter=predicate)
 
 
 def change(engine, model, rng):

@@ -316,7 +316,32 @@ def join_query(draw: st.DrawFn) -> str:
     return f"SELECT a.id, b.id, a.key{measured} FROM {tables} ORDER BY a.id, b.id{draw(metric)}{limit}"
 
 
-query = st.one_of(near_query(), distance_query(), plain_query(), walk_query(), spread_query())
+@st.composite
+def count_query(draw: st.DrawFn) -> str:
+    """How many there are, by themselves, about a place, within a distance from it, or in a box."""
+    at = draw(st.one_of(point, starred, st.just("$q")))
+    limit = draw(st.sampled_from(["1", "$r", "2.5", "-1", "0", "NULL"]))
+    form, *terms = draw(
+        st.sampled_from(
+            [
+                ("",),
+                (f"NEAR {draw(place)}{draw(radius)}",),
+                ("", f"coords <-> {at} {draw(comparison)} {limit}"),
+                ("", f"coords <+> {at} <= {limit}", f"coords <+> {at} > .5"),
+                ("", f"{limit} > coords <-> {at}", f"coords <-> $q < {limit}"),
+                (f"NEAR {at} WITHIN 2.5", f"coords <-> {at} < {limit}"),
+                (f"IN BOX (0, *, 0, *, 0, *, 0, *) TO {draw(point)}",),
+                ("", f"coords IN BOX (0, *, 0, *, 0, *, 0, *) TO {draw(point)}"),
+            ]
+        )
+    )
+    terms += [draw(predicate(False)) for _ in range(draw(st.integers(0, 1)))]
+    where = f" WHERE {' AND '.join(terms)}" if terms else ""
+    using = draw(metric) if "<" in where or "NEAR" in form else ""
+    return f"SELECT count(*) FROM tokens {form}{where}{using}"
+
+
+query = st.one_of(near_query(), distance_query(), plain_query(), count_query(), walk_query(), spread_query())
 VALUES: dict[str, Any] = {
     "q": [0.5, 1.0, 0.1, 0.0, 2.0, 1.5, 0.3, 1.0],
     "r": 1.75,

@@ -197,6 +197,9 @@ def test_a_path_is_searched_from_both_ends(graph: Graph) -> None:
     [
         ("SELECT count(*) FROM tokens", 0),
         ("SELECT count(*) FROM connections", 0),
+        ("SELECT count(*) FROM tokens NEAR (0,0,0,0,0,0,0,0) WITHIN 3", 0),
+        ("SELECT count(*) FROM tokens WHERE coords <-> (0,0,0,0,0,0,0,0) < 0.3", 96),  # 64
+        ("SELECT count(*) FROM tokens IN BOX (0,0,0,0,0,0,0,0) TO (1,1,1,1,1,1,1,1)", 0),
         ("SELECT * FROM tokens WHERE id = 5", 1),
         ("SELECT * FROM tokens WHERE id IN (1, 2, 3)", 3),
         ("SELECT * FROM tokens WHERE key = 'nobody'", 1),
@@ -212,6 +215,44 @@ def test_a_statement_looks_at_no_more_rows(graph: Graph, statement: str, most: i
     result = graph.db.execute(statement)
     result.fetchall()
     assert result.rows_examined <= most
+
+
+def test_explain_foresees_what_analyze_sees() -> None:
+    rng, rows = np.random.default_rng(8), 20_000
+    weight = pa.array(np.arange(rows) / rows, pa.float32())
+    with ng.connect() as db:
+        db.runtime.create_tokens(pa.table({"coords": coords(rng.random((rows, 8))), "weight": weight}))
+        db.runtime.settle()
+
+        def access(where: str, analyze: str = "") -> str:
+            text = f"EXPLAIN {analyze} SELECT key FROM tokens NEAR (.5,.5,.5,.5,.5,.5,.5,.5) {where} LIMIT 3"
+            return next(line.strip() for (line,) in db.execute(text) if "access:" in line)
+
+        index = "20,000 indexed rows in 1 tree"
+        many, few, tenth = "WHERE weight < .9", "WHERE weight < .001", "WHERE weight < .1"
+        met = "; the filter is asked of what is found"
+        foreseen = {
+            "": f"access: kd-tree ({index})",
+            many: f"access: kd-tree ({index}{met})",
+            few: "access: bitmap scan (the filter passes 20 of 20,000 rows)",
+            "WHERE id IN (5, 77)": "access: lookup (the filter names 2 rows)",
+            # To explain it is not to ask it: only what runs makes it worth while to keep what it chooses.
+            tenth: f"access: kd-tree ({index}{met})",
+        }
+        for _ in range(3):
+            assert {where: access(where) for where in foreseen} == foreseen
+        assert {where: access(where, "ANALYZE") for where in foreseen} == foreseen
+        assert access(tenth) == f"access: kd-tree + bitmap ({index}; the filter passes 2,000 rows)"
+        assert access(tenth, "ANALYZE") == access(tenth)
+        db.runtime.create_tokens(pa.table({"coords": coords(rng.random((5, 8)))}))
+        assert access("") == access("", "ANALYZE") == f"access: kd-tree + scan ({index}, 5 scanned beside)"
+
+
+def test_a_count_tells_the_rows_that_it_asked(graph: Graph) -> None:
+    result = graph.db.execute("SELECT count(*) FROM tokens WHERE weight > 0.2")
+    assert (result.fetchall(), result.rows_examined) == ([(20_000,)], 20_000)
+    counted = graph.storage.count("connections", ("=", "source", 5), relation=True)
+    assert counted.rows() == [(graph.degree(5),)] and counted.work[ROWS] == graph.degree(5)
 
 
 # ---- batches, and rows that are named

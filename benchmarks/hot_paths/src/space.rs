@@ -41,7 +41,8 @@ fn ten<'a>() -> Search<'a> {
 
 /// How many rows there are, found as they should have been.
 fn rows(found: &Relation, access: &str) -> Result<usize> {
-    if found.access == access { Ok(found.len()) } else { Err(Error::internal(format!("found by {}", found.access))) }
+    let found_by = found.access.name();
+    if found_by == access { Ok(found.len()) } else { Err(Error::internal(format!("found by {found_by}"))) }
 }
 
 impl Space {

@@ -56,7 +56,12 @@ impl PyRelation {
 
     #[getter]
     fn access(&self) -> &'static str {
-        self.relation.access
+        self.relation.access.name()
+    }
+
+    #[getter]
+    fn reason(&self) -> String {
+        self.relation.access.reason()
     }
 
     #[getter]

@@ -14,6 +14,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field as ArrowField, Fields, Schema, SchemaRef};
 
+use crate::access::Access;
 use crate::arrays::{
     coords_array, data_type, gathered, integers, mutabilities, optional_times, share, shared_ids, text_array, times,
     type_array,
@@ -110,7 +111,7 @@ pub struct Relation {
     /// What finding the rows cost.
     pub work: Work,
     /// How they were found.
-    pub access: &'static str,
+    pub access: Access,
 }
 
 impl Relation {
@@ -146,7 +147,7 @@ impl Relation {
         };
         let extras = extras.into_iter().map(|(_, extra)| extra).collect();
         let parts = Vec::new();
-        Ok(Self { snapshot, table, columns, rows, parts, extras, work: Work::default(), access: "scan" })
+        Ok(Self { snapshot, table, columns, rows, parts, extras, work: Work::default(), access: Access::Only("scan") })
     }
 
     /// A relation of `len` rows whose columns are those of parts, or computed.
@@ -159,13 +160,13 @@ impl Relation {
     ) -> Self {
         let columns = columns.into_iter().map(|(name, origin)| (Cow::Owned(name), origin)).collect();
         let (rows, work) = (Rows::Computed(len), Work::default());
-        Self { snapshot, table: TableKind::Tokens, columns, rows, parts, extras, work, access: "scan" }
+        Self { snapshot, table: TableKind::Tokens, columns, rows, parts, extras, work, access: Access::Only("scan") }
     }
 
     /// The same with what finding it cost.
     #[must_use]
-    pub fn found(mut self, access: &'static str, work: Work) -> Self {
-        (self.access, self.work) = (access, work);
+    pub fn found(mut self, access: impl Into<Access>, work: Work) -> Self {
+        (self.access, self.work) = (access.into(), work);
         self
     }
 

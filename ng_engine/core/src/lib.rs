@@ -4,6 +4,7 @@
 //! types of this crate and back. Start reading at [`runtime_storage::RuntimeStorage`], one session on a store;
 //! what it sees is a [`snapshot::Snapshot`], what it writes goes through [`commit::Working`] and [`guardian`].
 
+pub mod access;
 mod arrays;
 pub mod batch;
 pub mod cancel;

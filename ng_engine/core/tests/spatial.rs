@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ng_core::cancel::Cancel;
-use ng_core::index::spatial::{Hit, TopK, Tree, Work, scan_box, scan_nearest, scan_within};
+use ng_core::index::spatial::{Hit, TopK, Tree, Work, scan_box, scan_count_within, scan_nearest, scan_within};
 use ng_core::metric::{AXES, Metric, Point};
 use proptest::prelude::*;
 
@@ -132,6 +132,32 @@ fn same(found: &[Hit], expected: &[Hit], context: &str) {
     }
 }
 
+/// Counting finds so many: all of them, and every second one if those are asked for.
+fn counts_to(
+    expected: usize,
+    points: &[Point],
+    tree: &Tree,
+    metric: &Metric,
+    query: &Point,
+    radius: f64,
+    context: &str,
+) {
+    let context = format!("count within {radius}, {context}");
+    let (even, mut work) = (|row: u32| row.is_multiple_of(2), Work::default());
+    assert_eq!(tree.count_within(metric, query, radius, None, &mut work), expected, "tree, {context}");
+    assert_eq!(
+        tree.count_within(metric, query, radius, Some(&mut |_| true), &mut work),
+        expected,
+        "tree, asked, {context}"
+    );
+    let row = &mut |place| Some(place);
+    assert_eq!(scan_count_within(points, metric, query, radius, row, &mut work), expected, "scan, {context}");
+    let within = |row: &u32| metric.distance(query, &points[*row as usize]) <= radius;
+    let expected = (0..points.len() as u32).filter(|row| even(*row)).filter(within).count();
+    let found = tree.count_within(metric, query, radius, Some(&mut |row| even(row)), &mut work);
+    assert_eq!(found, expected, "tree, even, {context}");
+}
+
 /// Queries of a world: some of its points, points between them, a far one.
 fn queries(points: &[Point], random: &mut Random) -> Vec<Point> {
     let any = |random: &mut Random| points[random.below(points.len() as u64) as usize];
@@ -161,6 +187,11 @@ fn every_world_under_every_metric_is_brute_force_to_the_bit() {
                     let (row, mut top) = (&mut |place| Some(place), TopK::new(k, None));
                     scan_nearest(&points, &metric, &query, &mut top, row, &mut id_of, &mut Work::default());
                     same(&top.into_sorted(), &all[..k], &format!("nearest {k}, scan, {context}"));
+                }
+                // All lie within the distance of the farthest, boxes and all, and no box whole within a little less.
+                for radius in [all[20].distance, all[350].distance, all[699].distance, all[699].distance.next_down()] {
+                    let expected = all.partition_point(|hit| hit.distance <= radius);
+                    counts_to(expected, &points, &tree, &metric, &query, radius, &context);
                 }
                 // A radius which is exactly a distance: the comparison is ≤, on the f64 value.
                 for radius in [all[20].distance, all[350].distance] {
@@ -357,6 +388,25 @@ fn memory_is_little_more_than_the_coordinates() {
 }
 
 #[test]
+fn to_count_what_lies_within_looks_at_what_lies_on_the_edge_alone() {
+    let points = &worlds(50_000, 9)[0].1;
+    let tree = Tree::build(numbered(points, 0));
+    let metric = Metric::new([1.0; AXES], [0.0; AXES]);
+    let mut work = Work::default();
+    assert_eq!(tree.count_within(&metric, &[0.5; AXES], 2.0, None, &mut work), 50_000);
+    assert_eq!((work.rows_examined, work.leaves_visited), (0, 0));
+    assert_eq!(tree.count_within(&metric, &[0.5; AXES], 2.0, Some(&mut |_| true), &mut work), 50_000);
+    assert_eq!((work.rows_examined, work.leaves_visited), (50_000, 0), "rows that are asked whether they pass");
+    // Clusters as wide as 0.03, of which a radius takes in some whole and none of others.
+    let points = &worlds(50_000, 9)[1].1;
+    let (tree, mut work) = (Tree::build(numbered(points, 0)), Work::default());
+    let within = points.iter().filter(|point| metric.distance(&points[0], point) <= 1.0).count();
+    assert!((10_000..45_000).contains(&within), "{within}");
+    assert_eq!(tree.count_within(&metric, &points[0], 1.0, None, &mut work), within);
+    assert!(work.rows_examined < 10_000, "{} of {within} examined", work.rows_examined);
+}
+
+#[test]
 fn a_cancelled_search_says_so() {
     let points = worlds(5_000, 3).swap_remove(0).1;
     let tree = Tree::build(numbered(&points, 0));
@@ -433,5 +483,10 @@ proptest! {
         hits.sort_unstable();
         let within = expected.iter().take_while(|hit| hit.distance <= radius).count();
         same(&hits, &expected[..within], "within");
+        let in_tree = tree.count_within(&metric, &query, radius, Some(passing), &mut Work::default());
+        let beside = scan_count_within(&points[split..], &metric, &query, radius, row, &mut Work::default());
+        prop_assert_eq!(in_tree + beside, within);
+        let all = (0..split).filter(|row| metric.distance(&query, &points[*row]) <= radius).count();
+        prop_assert_eq!(tree.count_within(&metric, &query, radius, None, &mut Work::default()), all);
     }
 }

@@ -144,6 +144,27 @@ def test_within_and_box(words: ng.Database) -> None:
     assert [r["key"] for r in words.tokens.box(low, high, where="type = 'event'").dicts()] == ["b", "d"]
 
 
+def test_counts_of_within_and_box(words: ng.Database) -> None:
+    tokens = words.tokens
+    assert (tokens.count_within(ZERO, 2.0), tokens.count_within("c", 1), tokens.count_within(ZERO, 0)) == (
+        3,
+        2,
+        1,
+    )
+    assert tokens.count_within(ZERO, 2, where="type = $t", params={"t": "object"}) == 2
+    assert tokens.count_within("c", 1, where="true") == 2
+    assert tokens.count_within({"physical": 4}, 1) == 2
+    far = [0.0] * 7 + [1.0]
+    assert (tokens.count_within(far, 4), tokens.count_within(far, 4, profile="explorer")) == (4, 0)
+    many = tokens.count_within(np.array([ZERO, far]), 1)
+    assert isinstance(many, np.ndarray) and many.tolist() == [2, 1]
+    low, high = [1.0] + [None] * 7, [3.0] + [None] * 7
+    assert (tokens.count_box(low, high), tokens.count_box(low, high, where="type = 'event'")) == (3, 2)
+    for radius in (-1, float("nan"), float("inf")):
+        with pytest.raises(ng.DataError):
+            tokens.count_within(ZERO, radius)
+
+
 @pytest.mark.parametrize(
     ("q", "error"),
     [

@@ -2,6 +2,8 @@
 
 mod cdna;
 mod connections;
+mod count;
+mod explain;
 mod graph;
 mod join;
 mod match_paths;

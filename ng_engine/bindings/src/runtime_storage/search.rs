@@ -16,8 +16,25 @@ use crate::arrow::PyRelation;
 use crate::convert::{Count, Points, fail, metric_in, point, points, predicate, real_number, token_ref};
 use crate::error::raise;
 
+/// The ids or keys that `lookup` is given.
+pub(super) fn looked_up(
+    py: Python<'_>,
+    table: TableKind,
+    column: &str,
+    values: &Bound<'_, PyAny>,
+) -> PyResult<Vec<TokenRef>> {
+    if column != "id" && !(column == "key" && table == TableKind::Tokens) {
+        return fail(py, Error::undefined_column("rows are looked up by id, tokens by key too"));
+    }
+    let wanted = values.try_iter()?.map(|v| token_ref(&v?)).collect::<PyResult<Vec<_>>>()?;
+    if wanted.iter().any(|token| matches!(token, TokenRef::Key(_)) != (column == "key")) {
+        return fail(py, Error::type_mismatch("an id is a number, a key is text"));
+    }
+    Ok(wanted)
+}
+
 /// One bound of a box: eight numbers, None where it is open.
-fn bound(value: &Bound<'_, PyAny>, open: f32) -> PyResult<Point> {
+pub(super) fn bound(value: &Bound<'_, PyAny>, open: f32) -> PyResult<Point> {
     let py = value.py();
     let items = value.try_iter()?.collect::<PyResult<Vec<_>>>()?;
     if items.len() != 8 {
@@ -40,7 +57,7 @@ fn radius(value: &Bound<'_, PyAny>) -> PyResult<f64> {
 }
 
 impl PyRuntimeStorage {
-    fn excluded(
+    pub(super) fn excluded(
         &self,
         py: Python<'_>,
         token: Option<&Bound<'_, PyAny>>,
@@ -88,13 +105,7 @@ impl PyRuntimeStorage {
         offset: Option<Count>,
     ) -> PyResult<PyRelation> {
         let (table, filter) = (self::table(py, table)?, predicate(filter)?);
-        if column != "id" && !(column == "key" && table == TableKind::Tokens) {
-            return fail(py, Error::undefined_column("rows are looked up by id, tokens by key too"));
-        }
-        let wanted = values.try_iter()?.map(|v| token_ref(&v?)).collect::<PyResult<Vec<_>>>()?;
-        if wanted.iter().any(|token| matches!(token, TokenRef::Key(_)) != (column == "key")) {
-            return fail(py, Error::type_mismatch("an id is a number, a key is text"));
-        }
+        let wanted = looked_up(py, table, column, values)?;
         let view = self.view(py)?;
         let page = Scan {
             predicate: filter.as_ref(),
@@ -103,12 +114,6 @@ impl PyRuntimeStorage {
             offset: offset.unwrap_or_default().0,
         };
         self.run(py, || lookup::lookup(&view, table, &wanted, &page)).map(PyRelation::from)
-    }
-
-    #[pyo3(signature = (table, filter=None))]
-    fn count(&self, py: Python<'_>, table: &str, filter: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
-        let (table, filter, view) = (self::table(py, table)?, predicate(filter)?, self.view(py)?);
-        self.run(py, || scan::count(&view, table, filter.as_ref()))
     }
 
     #[pyo3(

@@ -23,6 +23,8 @@ pub struct Chosen {
     epoch: u64,
     /// For each segment the version that it had, and a bit for each row.
     segments: Vec<(u64, LiveBits)>,
+    /// How many rows these are.
+    count: usize,
     /// The rows, if they are few.
     list: Option<Vec<u32>>,
 }
@@ -41,7 +43,7 @@ impl Chosen {
         let count: usize = segments.iter().flat_map(|(_, bits)| bits).map(|word| word.count_ones() as usize).sum();
         let few = count <= LISTED.max(tokens.live() / LISTED_SHARE);
         let each = || segments.iter().enumerate().flat_map(|(number, (_, bits))| rows(row_at(number, 0), *bits));
-        Ok(Self { epoch: snapshot.epoch, list: few.then(|| each().collect()), segments })
+        Ok(Self { epoch: snapshot.epoch, count, list: few.then(|| each().collect()), segments })
     }
 
     /// Whether nothing has changed since.
@@ -58,6 +60,11 @@ impl Chosen {
     pub fn has(&self, row: u32) -> bool {
         let (number, slot) = place(row);
         self.segments[number].1[slot / 64] >> (slot % 64) & 1 == 1
+    }
+
+    /// How many rows pass.
+    pub fn count(&self) -> usize {
+        self.count
     }
 
     /// The rows that pass, if they are few.

@@ -1,8 +1,17 @@
 //! The few rows that a predicate can be true of, where its terms name them: nothing else has to be looked at.
 
+use crate::columns::TableKind;
 use crate::filter::{Op, Predicate, Value};
 use crate::index::adjacency::Direction;
 use crate::snapshot::{Snapshot, TokenRef};
+
+/// Rows of a table that are named; `None` if none are.
+pub(super) fn rows(table: TableKind, predicate: Option<&Predicate>, snapshot: &Snapshot) -> Option<Vec<u32>> {
+    match table {
+        TableKind::Tokens => tokens(predicate?, snapshot),
+        TableKind::Connections => connections(predicate?, snapshot),
+    }
+}
 
 /// Rows of tokens that are named by id or key; `None` if none are named.
 pub(super) fn tokens(predicate: &Predicate, snapshot: &Snapshot) -> Option<Vec<u32>> {
@@ -15,7 +24,7 @@ pub(super) fn tokens(predicate: &Predicate, snapshot: &Snapshot) -> Option<Vec<u
 }
 
 /// Rows of connections that are named by id or by an end.
-pub(super) fn connections(predicate: &Predicate, snapshot: &Snapshot) -> Option<Vec<u32>> {
+fn connections(predicate: &Predicate, snapshot: &Snapshot) -> Option<Vec<u32>> {
     let hops = |token: i64, direction| {
         let mut rows = Vec::new();
         if let Some(token) = snapshot.find_token(&TokenRef::Id(token)) {

@@ -3,6 +3,7 @@
 use arrow_array::{Float64Array, Int64Array};
 use rayon::prelude::*;
 
+use crate::access::Access;
 use crate::batch::{Extra, Relation, Rows, Work};
 use crate::columns::TableKind;
 use crate::error::{Error, Result};
@@ -179,8 +180,13 @@ impl Target<'_> {
         tree.within(self.ready.metric, query, radius, &mut passes, &mut id, hits, work);
     }
 
-    fn access(&self) -> &'static str {
-        if self.loose.is_some() { "kd-tree" } else { self.ready.access() }
+    fn access(&self) -> Access {
+        match (self.ready.in_space(), &self.loose) {
+            (Access::Space { trees, indexed, few, filter, .. }, Some(tree)) => {
+                Access::Space { trees: trees + 1, indexed: indexed + tree.len(), beside: 0, few, filter }
+            }
+            (access, _) => access,
+        }
     }
 
     fn work(&self, found: &[Pairs]) -> Work {

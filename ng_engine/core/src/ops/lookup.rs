@@ -1,5 +1,6 @@
 //! `lookup`: rows by id or key, each once, by id.
 
+use crate::access::Access;
 use crate::batch::{Relation, Rows, Work};
 use crate::columns::TableKind;
 use crate::connection::Connection;
@@ -40,7 +41,13 @@ pub fn lookup(view: &View, table: TableKind, wanted: &[TokenRef], scan: &Scan<'_
     rows.dedup();
     view.memory.take(size_of_val(&*rows))?;
     let work = Work { rows_examined: wanted.len() as u64, ..Work::default() };
-    let access = if matches!(wanted.first(), Some(TokenRef::Key(_))) { "key" } else { "id" };
+    let access = access(wanted);
     let rows = Rows::List(page(rows, scan.limit, scan.offset));
     Ok(Relation::new(snapshot.clone(), table, rows, Vec::new(), scan.columns)?.found(access, work))
+}
+
+/// How rows with these ids or keys are found.
+pub(super) fn access(wanted: &[TokenRef]) -> Access {
+    let by = if matches!(wanted.first(), Some(TokenRef::Key(_))) { "key" } else { "id" };
+    Access::Lookup { by, rows: wanted.len() }
 }

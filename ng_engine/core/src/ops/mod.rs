@@ -3,6 +3,8 @@
 pub mod r#box;
 mod candidates;
 pub mod components;
+pub mod count;
+pub mod explain;
 pub mod ingest;
 pub mod join;
 pub mod lookup;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use arrow_array::{Float64Array, Int64Array};
 use rayon::prelude::*;
 
+use crate::access::{Access, Asked};
 use crate::batch::{Extra, Relation, Rows, Work};
 use crate::cancel::Cancel;
 use crate::columns::TableKind;
 use crate::error::{Error, Result};
 use crate::filter::{Chosen, Filter, Predicate, Worth};
+use crate::index::forest::SCANNED_ROWS;
 use crate::index::row_bits::RowBits;
 use crate::index::spatial::{self, Hit, RowAt, TopK, Tree, scan_nearest};
 use crate::memory::Allowance;
@@ -59,13 +61,27 @@ pub(super) struct Ready<'a> {
 
 impl<'a> Ready<'a> {
     pub(super) fn new(view: &'a View, search: &Search<'a>) -> Result<Self> {
-        let metric = search.metric.unwrap_or(&view.metric);
-        if metric.live_axes() == 0 {
+        if search.metric.unwrap_or(&view.metric).live_axes() == 0 {
             return Err(Error::invalid_text("the point has no live axis: every scale is 0"));
         }
         if search.radius.is_some_and(|r| r.is_nan() || r < 0.0 || r.is_infinite()) {
             return Err(Error::out_of_range("the radius is not a finite number ≥ 0"));
         }
+        Self::prepare(view, search, false)
+    }
+
+    /// For a search that measures no distance.
+    pub(super) fn unmeasured(view: &'a View, predicate: Option<&'a Predicate>) -> Result<Self> {
+        Self::prepare(view, &Search { predicate, ..Search::default() }, false)
+    }
+
+    /// How a search among the rows that pass would be answered now. To be told of a filter is not to be asked it: what it
+    /// chooses is kept for those who search.
+    pub(super) fn explain(view: &'a View, predicate: Option<&'a Predicate>) -> Result<Access> {
+        Self::prepare(view, &Search { predicate, ..Search::default() }, true).map(|ready| ready.access())
+    }
+
+    fn prepare(view: &'a View, search: &Search<'a>, explained: bool) -> Result<Self> {
         let snapshot = &*view.snapshot;
         let filter = Filter::compile::<Token>(search.predicate, snapshot, &view.metric)?;
         let mut named = search.predicate.and_then(|predicate| candidates::tokens(predicate, snapshot));
@@ -76,8 +92,8 @@ impl<'a> Ready<'a> {
             snapshot,
             cancel: &view.cancel,
             memory: &view.memory,
-            metric,
-            chosen: if named.is_none() { chosen(view, search.predicate, &filter)? } else { None },
+            metric: search.metric.unwrap_or(&view.metric),
+            chosen: if named.is_none() { chosen(view, search.predicate, &filter, explained)? } else { None },
             named,
             filter,
             exclude: search.exclude,
@@ -124,6 +140,14 @@ impl<'a> Ready<'a> {
     /// Whether every token passes.
     pub(super) fn takes_all(&self) -> bool {
         self.filter.is_all() && self.exclude.is_none()
+    }
+
+    /// Whether every row in a tree is a token that passes, wherever it may be now.
+    pub(super) fn takes_all_indexed(&self) -> bool {
+        let (forest, tokens) = (&self.snapshot.spatial, &self.snapshot.tokens);
+        let indexed: usize = forest.trees().iter().map(|planted| planted.tree.len()).sum();
+        // Were one of them deleted, the table would have fewer rows than this.
+        self.takes_all() && tokens.live() == indexed + (tokens.extent() - forest.covered()) as usize
     }
 
     /// Rows that no tree has in their place, deleted ones among them.
@@ -227,22 +251,31 @@ impl<'a> Ready<'a> {
         Ok((hits, work))
     }
 
-    pub(super) fn access(&self) -> &'static str {
-        if self.named.is_some() {
-            return "lookup";
+    /// How the search is answered.
+    pub(super) fn access(&self) -> Access {
+        if let Some(rows) = &self.named {
+            return Access::Lookup { by: "the filter", rows: rows.len() };
         }
-        if self.few().is_some() {
-            return "bitmap scan";
+        match self.few() {
+            Some(passing) => Access::Bitmap { passing: passing.len(), rows: self.snapshot.tokens.live() },
+            None => self.in_space(),
         }
-        let forest = &self.snapshot.spatial;
-        let behind = self.loose() > 0;
-        match (forest.trees().is_empty(), behind, self.chosen.is_some()) {
-            (true, _, false) => "scan",
-            (true, _, true) => "scan + bitmap",
-            (false, true, false) => "kd-tree + scan",
-            (false, true, true) => "kd-tree + scan + bitmap",
-            (false, false, false) => "kd-tree",
-            (false, false, true) => "kd-tree + bitmap",
+    }
+
+    /// The same where the trees are asked in any case.
+    pub(super) fn in_space(&self) -> Access {
+        let (forest, tokens) = (&self.snapshot.spatial, &self.snapshot.tokens);
+        let filter = match &self.chosen {
+            Some(chosen) => Asked::Before(chosen.count()),
+            None if self.filter.is_all() => Asked::Nothing,
+            None => Asked::OfEach,
+        };
+        Access::Space {
+            trees: forest.parts().count(),
+            indexed: forest.trees().iter().map(|planted| planted.tree.len()).sum(),
+            beside: self.loose(),
+            few: tokens.extent() < SCANNED_ROWS,
+            filter,
         }
     }
 }
@@ -255,7 +288,7 @@ const MANY: u32 = 4;
 const FEW: u32 = 200;
 
 /// The rows that pass a filter, where knowing them pays: they are few, or were asked for before.
-fn chosen(view: &View, predicate: Option<&Predicate>, filter: &Filter) -> Result<Option<Arc<Chosen>>> {
+fn chosen(view: &View, predicate: Option<&Predicate>, filter: &Filter, explained: bool) -> Result<Option<Arc<Chosen>>> {
     let (snapshot, tokens) = (&view.snapshot, &view.snapshot.tokens);
     // What a transaction sees has no number of its own yet.
     let published = !snapshot.adjacency.has_own();
@@ -271,6 +304,8 @@ fn chosen(view: &View, predicate: Option<&Predicate>, filter: &Filter) -> Result
             Worth::Nothing
         } else if passing(SAMPLE) * FEW < SAMPLE {
             Worth::AtOnce
+        } else if explained {
+            Worth::Nothing
         } else {
             Worth::Later
         }
@@ -296,7 +331,7 @@ pub(super) fn found(
     view: &View,
     hits: Vec<Hit>,
     work: &spatial::Work<'_>,
-    access: &'static str,
+    access: Access,
     columns: Option<&[String]>,
 ) -> Result<Relation> {
     let distance = Float64Array::from_iter_values(hits.iter().map(|hit| hit.distance));

@@ -1,5 +1,6 @@
 //! `scan`: rows of a table that pass a filter, by id.
 
+use crate::access::Access;
 use crate::batch::{Relation, Rows, Work};
 use crate::cancel::Cancel;
 use crate::columns::TableKind;
@@ -23,32 +24,43 @@ pub struct Scan<'a> {
     pub offset: usize,
 }
 
+/// What a table is asked for: a filter, the rows that it names, and how those that pass are found.
+pub(super) struct Sought {
+    pub(super) filter: Filter,
+    pub(super) named: Option<Vec<u32>>,
+    pub(super) access: Access,
+}
+
+impl Sought {
+    pub(super) fn new(view: &View, table: TableKind, predicate: Option<&Predicate>) -> Result<Self> {
+        let snapshot = &view.snapshot;
+        let (filter, rows) = match table {
+            TableKind::Tokens => (Filter::compile::<Token>(predicate, snapshot, &view.metric)?, snapshot.tokens.live()),
+            TableKind::Connections => {
+                (Filter::compile::<Connection>(predicate, snapshot, &view.metric)?, snapshot.connections.live())
+            }
+        };
+        let named = candidates::rows(table, predicate, snapshot);
+        let access = match &named {
+            Some(few) => Access::Lookup { by: "the filter", rows: few.len() },
+            None => Access::Scan { rows, filtered: !filter.is_all() },
+        };
+        Ok(Self { filter, named, access })
+    }
+}
+
 /// Rows of a table, by id.
 pub fn scan(view: &View, table: TableKind, scan: &Scan<'_>) -> Result<Relation> {
     let snapshot = &view.snapshot;
-    let mut access = "scan";
-    let (rows, examined) = match table {
-        TableKind::Tokens => {
-            let filter = Filter::compile::<Token>(scan.predicate, snapshot, &view.metric)?;
-            let passes = |row: &u32| filter.token(snapshot, *row);
-            match scan.predicate.and_then(|predicate| candidates::tokens(predicate, snapshot)) {
-                Some(few) => {
-                    access = "lookup";
-                    select_of(few, &snapshot.tokens, passes, scan, &view.cancel)?
-                }
-                None => select(&snapshot.tokens, &filter, scan, &view.cancel)?,
-            }
+    let Sought { filter, named, access } = Sought::new(view, table, scan.predicate)?;
+    let (rows, examined) = match (table, named) {
+        (TableKind::Tokens, None) => select(&snapshot.tokens, &filter, scan, &view.cancel)?,
+        (TableKind::Connections, None) => select(&snapshot.connections, &filter, scan, &view.cancel)?,
+        (TableKind::Tokens, Some(few)) => {
+            select_of(few, &snapshot.tokens, |row| filter.token(snapshot, *row), scan, &view.cancel)?
         }
-        TableKind::Connections => {
-            let filter = Filter::compile::<Connection>(scan.predicate, snapshot, &view.metric)?;
-            let passes = |row: &u32| filter.connection(snapshot, *row);
-            match scan.predicate.and_then(|predicate| candidates::connections(predicate, snapshot)) {
-                Some(few) => {
-                    access = "lookup";
-                    select_of(few, &snapshot.connections, passes, scan, &view.cancel)?
-                }
-                None => select(&snapshot.connections, &filter, scan, &view.cancel)?,
-            }
+        (TableKind::Connections, Some(few)) => {
+            select_of(few, &snapshot.connections, |row| filter.connection(snapshot, *row), scan, &view.cancel)?
         }
     };
     if let Rows::List(rows) = &rows {
@@ -140,38 +152,6 @@ pub fn list<R: Record>(table: &Table<R>, limit: Option<usize>, offset: usize, ca
     }
     order::sort_by_key(cancel, &mut rows, |row| table.id(*row))?;
     Ok(page(rows, limit, offset))
-}
-
-/// How many rows pass.
-pub fn count(view: &View, table: TableKind, predicate: Option<&Predicate>) -> Result<usize> {
-    let snapshot = &view.snapshot;
-    view.cancel.check()?;
-    match table {
-        TableKind::Tokens => {
-            let filter = Filter::compile::<Token>(predicate, snapshot, &view.metric)?;
-            let few = predicate.and_then(|predicate| candidates::tokens(predicate, snapshot));
-            let passing = |rows: Vec<u32>| rows.iter().filter(|row| filter.token(snapshot, **row)).count();
-            few.map_or_else(|| tally(&snapshot.tokens, &filter, &view.cancel), |rows| Ok(passing(rows)))
-        }
-        TableKind::Connections => {
-            let filter = Filter::compile::<Connection>(predicate, snapshot, &view.metric)?;
-            let few = predicate.and_then(|predicate| candidates::connections(predicate, snapshot));
-            let passing = |rows: Vec<u32>| rows.iter().filter(|row| filter.connection(snapshot, **row)).count();
-            few.map_or_else(|| tally(&snapshot.connections, &filter, &view.cancel), |rows| Ok(passing(rows)))
-        }
-    }
-}
-
-fn tally<R: Filtered>(table: &Table<R>, filter: &Filter, cancel: &Cancel) -> Result<usize> {
-    if filter.is_all() {
-        return Ok(table.live());
-    }
-    let mut passing = 0;
-    for number in 0..table.segments() {
-        cancel.poll()?;
-        passing += filter.sweep(table.segment(number)).iter().map(|word| word.count_ones() as usize).sum::<usize>();
-    }
-    Ok(passing)
 }
 
 /// Lowest and highest coordinate of the tokens on each axis; none without tokens.

@@ -7,6 +7,7 @@ use arrow_schema::{DataType, Field};
 
 use super::r#box::within_box;
 use super::components::components;
+use super::count::{count, count_box, count_within};
 use super::join::{Join, join};
 use super::lookup::lookup;
 use super::match_paths::{EdgePattern, Mode, NodePattern, Output, Pattern, Selector, match_paths};
@@ -15,7 +16,7 @@ use super::neighbors::{Walk, neighbors};
 use super::pagerank::{Ranking, pagerank};
 use super::path::{Route, path};
 use super::paths::paths;
-use super::scan::{Scan, bounds, count, list, scan};
+use super::scan::{Scan, bounds, list, scan};
 use super::spread::{Spreading, spread};
 use super::within::{within, within_batch};
 use super::{View, mutate};
@@ -186,7 +187,21 @@ fn reads() -> Vec<(&'static str, u64, Read)> {
             }),
         ),
         ("list", 4, Box::new(|view| list(&view.snapshot.tokens, Some(5), 7, &view.cancel).map(|rows| rows.len()))),
-        ("count", 3, Box::new(|view| count(view, TableKind::Tokens, Some(&heavy())))),
+        ("count", 3, Box::new(|view| count(view, TableKind::Tokens, Some(&heavy())).map(|found| found.count))),
+        (
+            "count within",
+            2,
+            Box::new(|view| {
+                let (predicate, point) = (heavy(), point(5));
+                let search = Search { predicate: Some(&predicate), ..Search::default() };
+                count_within(view, &point, 9.0, &search).map(|found| found.count)
+            }),
+        ),
+        (
+            "count in a box",
+            2,
+            Box::new(|view| count_box(view, &[0.0; 8], &[0.9; 8], Some(&heavy())).map(|found| found.count)),
+        ),
         ("bounds", 3, Box::new(|view| bounds(view).map(|bounds| bounds.iter().count()))),
         (
             "lookup",

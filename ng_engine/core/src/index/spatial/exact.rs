@@ -79,15 +79,38 @@ fn scan_leaf(
 /// At most the distance to any point of a box, rounding included.
 fn box_distance(metric: &Metric, query: &Point, group: &Group, lane: usize) -> f64 {
     let delta: [f64; AXES] = std::array::from_fn(|axis| {
-        let q = f64::from(query[axis]);
-        let (low, high) = (f64::from(group.low[axis][lane]), f64::from(group.high[axis][lane]));
-        let near = (low - q).max(q - high).max(0.0);
+        let (near, far) = gaps(query, group, lane, axis);
         match metric.period()[axis] {
             0.0 => near,
-            period => circular_gap(near, (q - low).abs().max((q - high).abs()), period),
+            period => circular_gap(near, far, period),
         }
     });
     metric.root(metric.combine(&delta))
+}
+
+/// Whether every point of a box lies within the distance, rounding included: no computed distance to one is greater than
+/// that to a point as far off on each axis as any.
+pub(super) fn box_lies_within(metric: &Metric, query: &Point, group: &Group, lane: usize, radius: f64) -> bool {
+    let mut delta = [0.0; AXES];
+    for axis in 0..AXES {
+        let (_, far) = gaps(query, group, lane, axis);
+        delta[axis] = match metric.period()[axis] {
+            0.0 => far,
+            period => far.min(period / 2.0),
+        };
+        // Most boxes are told by their first axis or two.
+        if metric.scale()[axis] * delta[axis] > radius {
+            return false;
+        }
+    }
+    metric.root(metric.combine(&delta)) <= radius
+}
+
+/// The least and the greatest `|x − q|` along an axis for the points of a box.
+fn gaps(query: &Point, group: &Group, lane: usize, axis: usize) -> (f64, f64) {
+    let q = f64::from(query[axis]);
+    let (low, high) = (f64::from(group.low[axis][lane]), f64::from(group.high[axis][lane]));
+    ((low - q).max(q - high).max(0.0), (q - low).abs().max((q - high).abs()))
 }
 
 /// The least `shorter_way(d, period)` for `d` in `near..=far`: zero if a multiple of the period lies between them,

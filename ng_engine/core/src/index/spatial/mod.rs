@@ -18,6 +18,7 @@
 
 mod boxes;
 mod build;
+mod count;
 mod exact;
 mod home;
 mod isa;
@@ -33,7 +34,7 @@ use crate::error::Result;
 use crate::metric::{AXES, Metric, Point};
 use build::Rows;
 use kernel::{Group, LEAF, Leaf};
-pub use scan::{RowAt, scan_box, scan_nearest, scan_within};
+pub use scan::{RowAt, scan_box, scan_count_within, scan_nearest, scan_within};
 pub use topk::{Hit, TopK};
 pub use work::Work;
 

@@ -53,6 +53,24 @@ pub fn scan_within(
     scan(points, metric, query, radius, &mut offer, work);
 }
 
+/// How many rows are no further away than `radius`.
+pub fn scan_count_within(
+    points: &[Point],
+    metric: &Metric,
+    query: &Point,
+    radius: f64,
+    row: &mut RowAt<'_>,
+    work: &mut Work<'_>,
+) -> usize {
+    let mut count = 0;
+    let mut offer = |_, place| {
+        count += usize::from(row(place).is_some());
+        radius
+    };
+    scan(points, metric, query, radius, &mut offer, work);
+    count
+}
+
 /// Reports every row with `low[i] <= x[i] <= high[i]` on all axes, in the order of the points; infinite = open.
 pub fn scan_box(
     points: &[Point],

@@ -3,7 +3,7 @@
 use super::Tree;
 use super::exact::walk_exact;
 use super::isa::{AVX2, AVX512, Isa, PORTABLE, within16, within32};
-use super::kernel::{EQUAL, FULL, LEAF, Probe, REACH, ROUND, SOME, TAXI, WIDE};
+use super::kernel::{EQUAL, FULL, Group, LEAF, Probe, REACH, ROUND, SOME, TAXI, WIDE};
 use super::sieve::Sieve;
 use super::topk::{Hit, TopK};
 use super::work::Work;
@@ -29,6 +29,13 @@ pub(super) trait Harvest {
 
     /// Takes the row at a place of the tree, whose `K` is `sum`.
     fn take(&mut self, sum: f32, leaf: usize, lane: usize);
+
+    /// Takes all rows below a box at once, if it can tell that by the box alone: lane of `group`, number `node` of its level.
+    #[inline(always)]
+    fn take_whole(&mut self, group: &Group, lane: usize, level: usize, node: usize, work: &mut Work<'_>) -> bool {
+        let _ = (group, lane, level, node, work);
+        false
+    }
 }
 
 /// A harvest decided row by row: for a fixed radius, for circular axes, and for so many hits that keeping
@@ -114,11 +121,11 @@ impl Tree {
     }
 
     /// The query for the f32 kernels, if they may be used.
-    fn probe(&self, metric: &Metric, query: &Point) -> Option<Probe> {
+    pub(super) fn probe(&self, metric: &Metric, query: &Point) -> Option<Probe> {
         if self.reach <= REACH { Probe::new(metric, query, self.reach) } else { None }
     }
 
-    fn walk(&self, isa: Isa, probe: &Probe, harvest: &mut impl Harvest, work: &mut Work<'_>) {
+    pub(super) fn walk(&self, isa: Isa, probe: &Probe, harvest: &mut impl Harvest, work: &mut Work<'_>) {
         work.leaves_total += self.leaves.len() as u64;
         if self.is_empty() {
             return;
@@ -179,12 +186,16 @@ fn walk<const ISA: u8, const SHAPE: u8>(tree: &Tree, probe: &Probe, harvest: &mu
         }
         let below = &tree.levels[level as usize - 1];
         let first = node as usize * WIDE;
-        let bounds = probe.boxes::<ISA, SHAPE>(&below.groups[node as usize]);
+        let group = &below.groups[node as usize];
+        let bounds = probe.boxes::<ISA, SHAPE>(group);
         let near = within16::<ISA>(&bounds, harvest.bar()) & (u32::MAX >> (32 - (below.nodes - first).min(WIDE)));
         if level > 1 {
             let (order, count) = nearest_first(&bounds, near);
             for lane in order[..count].iter().rev() {
                 let lane = usize::from(*lane) % WIDE;
+                if harvest.take_whole(group, lane, level as usize - 1, first + lane, work) {
+                    continue;
+                }
                 stack[height] = Pending { bound: bounds[lane], node: (first + lane) as u32, level: level - 1 };
                 height += 1;
             }
@@ -202,7 +213,7 @@ fn walk<const ISA: u8, const SHAPE: u8>(tree: &Tree, probe: &Probe, harvest: &mu
                 prefetch(&tree.leaves[first + usize::from(*next)]);
             }
             let lane = usize::from(*lane) % WIDE;
-            if bounds[lane] <= harvest.bar() {
+            if bounds[lane] <= harvest.bar() && !harvest.take_whole(group, lane, 0, first + lane, work) {
                 scan_leaf::<ISA, SHAPE>(tree, probe, first + lane, harvest, work);
             }
         }
