@@ -22,7 +22,7 @@ impl PyRuntimeStorage {
     ) -> PyResult<(&'static str, String)> {
         let (table, filter) = (self::table(py, table)?, predicate(filter)?);
         let wanted = match (column, values) {
-            (Some(column), Some(values)) => looked_up(py, table, column, values)?,
+            (Some(column), Some(values)) if call == "lookup" => looked_up(py, table, column, values)?,
             (None, None) if call != "lookup" => Vec::new(),
             _ => return fail(py, Error::invalid_value("a lookup, and nothing else, has a column and values")),
         };
