@@ -49,7 +49,11 @@ impl Step {
 pub(super) fn steps(edges: usize, anchor: usize, nodes: &[Node]) -> Vec<Step> {
     let right = (anchor..edges).map(|edge| (edge, true, edge + 1));
     let left = (0..anchor).rev().map(|edge| (edge, false, edge));
-    let first = |node: usize| nodes[node].same.unwrap_or(node);
+    // The first token of those that are the same: each stands before the one that names it.
+    let first = |node: usize| {
+        let earlier = |node: &usize| nodes[*node].same;
+        std::iter::successors(Some(node), earlier).last().unwrap_or(node)
+    };
     let mut known = vec![anchor];
     let mut steps = Vec::with_capacity(edges);
     for (edge, forward, node) in right.chain(left) {
